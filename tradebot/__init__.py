@@ -1,0 +1,3 @@
+"""tradebot: a crypto trading bot that loses no order, stops when told, and trades live what it backtests."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,208 @@
+"""Events: facts in the past tense, appended once and never changed.
+
+Law: a new field has a default; a changed meaning is a new kind. Times are UTC milliseconds of the
+bot's clock, which in a sandbox run is the sandbox's. Every kind is listed in `KINDS`.
+"""
+
+import re
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from tradebot.model.account import TradingState
+from tradebot.model.market import Market
+from tradebot.model.order import Fill, Leg, OrderKind, Side
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionStarted:
+    """A new journal began: who trades what, by which rules, with which opening balances."""
+
+    at: int
+    mode: str
+    bot: str
+    exchange: str
+    timeframe_ms: int
+    markets: tuple[Market, ...]
+    strategy: str
+    config_hash: str
+    balances: dict[str, Decimal]
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandlesClosed:
+    """Candles closed and were put before the engine, with the strategy's exposures in ppm, None = hold.
+
+    Written before anything is decided from them: all candles up to the newest are decided, and a
+    restart decides the newest again, which changes nothing. `missed` marks candles that were found
+    too late to act on: seen, recorded, not traded.
+    """
+
+    at: int
+    closed_at: int
+    closes: dict[str, Decimal]
+    exposures: dict[str, int | None]
+    missed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntentRefused:
+    """The risk gate stopped an intent."""
+
+    at: int
+    market: str
+    side: Side
+    leg: Leg
+    quantity: Decimal
+    closed_at: int
+    control: str
+    limit: Decimal
+    value: Decimal
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderIntended:
+    """An approved order is on disk; nothing is on the wire yet."""
+
+    at: int
+    order_id: str
+    market: str
+    side: Side
+    kind: OrderKind
+    leg: Leg
+    quantity: Decimal
+    reference_price: Decimal
+    closed_at: int
+    strategy: str
+    reason: str
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderSent:
+    """The order is about to be handed to the wire, once. `window_ms`: how long the exchange may take it."""
+
+    at: int
+    order_id: str
+    window_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderAccepted:
+    """The exchange has the order."""
+
+    at: int
+    order_id: str
+    exchange_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRejected:
+    """The exchange said no."""
+
+    at: int
+    order_id: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderUnknown:
+    """No answer proves anything: the order counts as filled in every limit until evidence comes."""
+
+    at: int
+    order_id: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillBooked:
+    """A fill of one of our orders, booked once."""
+
+    at: int
+    order_id: str
+    market: str
+    side: Side
+    fill: Fill
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelSent:
+    """A cancel of the order is about to be handed to the wire."""
+
+    at: int
+    order_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderCancelled:
+    """The exchange reports the order cancelled, with what it had filled."""
+
+    at: int
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderExpired:
+    """The exchange ended the order by its own rules (an OCO's other leg, no liquidity)."""
+
+    at: int
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderAbsent:
+    """Proved never to have arrived; `evidence` says how."""
+
+    at: int
+    order_id: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderDropped:
+    """The order was never sent: we stopped, or the latch closed, between intent and wire."""
+
+    at: int
+    order_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradingStateChanged:
+    """Trading was set to ACTIVE, REDUCING or HALTED."""
+
+    at: int
+    state: TradingState
+    reason: str
+    details: dict[str, str] = field(default_factory=dict)
+
+
+Event = (
+    SessionStarted
+    | CandlesClosed
+    | IntentRefused
+    | OrderIntended
+    | OrderSent
+    | OrderAccepted
+    | OrderRejected
+    | OrderUnknown
+    | FillBooked
+    | CancelSent
+    | OrderCancelled
+    | OrderExpired
+    | OrderAbsent
+    | OrderDropped
+    | TradingStateChanged
+)
+
+
+def _kind(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+KINDS: dict[str, type[Event]] = {_kind(cls.__name__): cls for cls in Event.__args__}
+KIND_OF: dict[type[Event], str] = {cls: kind for kind, cls in KINDS.items()}

@@ -1,0 +1,93 @@
+"""Decimals for money: the one door from float, exact units, and the context that traps floats.
+
+Law: `from_float` is the only place where a float may become money.
+"""
+
+from decimal import (
+    ROUND_DOWN,
+    ROUND_HALF_EVEN,
+    Context,
+    Decimal,
+    DivisionByZero,
+    FloatOperation,
+    InvalidOperation,
+    Overflow,
+)
+from math import isfinite
+
+# 60 digits: the product of two numbers of 18 decimals and 10 integer digits still has room.
+MONEY_CONTEXT = Context(
+    prec=60,
+    rounding=ROUND_HALF_EVEN,
+    traps=[FloatOperation, InvalidOperation, DivisionByZero, Overflow],
+)
+
+ZERO = Decimal(0)
+PPM = 10**6
+
+
+def parse_decimal(text: str) -> Decimal:
+    """Return the finite Decimal that `text` spells. Raises ValueError for NaN, infinity or no number."""
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        raise ValueError(f"{text!r} is not a number") from None
+    if not value.is_finite():
+        raise ValueError(f"{text!r} is not a finite number")
+    return value
+
+
+def plain(value: Decimal) -> str:
+    """Return `value` without exponent and without trailing zeros: Decimal('1E-7') -> '0.0000001'."""
+    if value == 0:
+        return "0"
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def decimals_of(value: Decimal) -> int:
+    """Return how many decimal places `value` needs: 0.0100 -> 2, 100 -> 0."""
+    exponent = value.normalize(MONEY_CONTEXT).as_tuple().exponent
+    assert isinstance(exponent, int), f"not finite: {value}"
+    return max(0, -exponent)
+
+
+def to_units(value: Decimal, decimals: int) -> int:
+    """Return `value` as an exact count of 10**-decimals. Raises ValueError when it is finer than that."""
+    scaled = value.scaleb(decimals, MONEY_CONTEXT)
+    units = int(scaled)
+    if units != scaled:
+        raise ValueError(f"{plain(value)} has more than {decimals} decimals")
+    return units
+
+
+def to_units_down(value: Decimal, decimals: int) -> int:
+    """Return the count of 10**-decimals in `value`, the rest cut off towards zero."""
+    return int(value.scaleb(decimals, MONEY_CONTEXT))
+
+
+def from_units(units: int, decimals: int) -> Decimal:
+    """Return `units` counts of 10**-decimals as an exact Decimal."""
+    return Decimal(units).scaleb(-decimals, MONEY_CONTEXT)
+
+
+def from_float(value: float, decimals: int) -> Decimal:
+    """Return a float as money: finite, rounded half-even to `decimals`. Raises ValueError for NaN or infinity."""
+    if not isfinite(value):
+        raise ValueError(f"{value!r} is not a finite number")
+    # repr is the shortest text that reads back as this float: what the exchange or file wrote.
+    return Decimal(repr(value)).quantize(
+        Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_EVEN, context=MONEY_CONTEXT
+    )
+
+
+def floor_to_step(value: Decimal, step: Decimal) -> Decimal:
+    """Return the largest multiple of `step` that is not above the non-negative `value`."""
+    assert value >= 0 and step > 0, (value, step)
+    count = (value / step).to_integral_value(rounding=ROUND_DOWN)
+    return MONEY_CONTEXT.multiply(count, step)
+
+
+def to_ppm(fraction: Decimal) -> int:
+    """Return a fraction as exact parts per million. Raises ValueError when it is finer than one ppm."""
+    return to_units(fraction, 6)

@@ -1,0 +1,95 @@
+"""What we ask of the world: the few doors through which the Session acts and hears.
+
+Law: every adapter behind a port passes the same contract suite; no port leaks a library's type.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol
+
+from tradebot.model.event import Event
+from tradebot.model.order import Approved, Order, Outcome, Report
+
+
+class Broker(Protocol):
+    """The door through which orders leave. Placing is never retried."""
+
+    def place_order(self, approved: Approved) -> Outcome:
+        """Place one order, once. Unknown unless the answer proves otherwise."""
+        ...
+
+    def place_oco(self, stop: Approved, target: Approved) -> tuple[Outcome, Outcome]:
+        """Place a stop and a target of which one fill ends the other, in one request."""
+        ...
+
+    def cancel_order(self, order: Order) -> Outcome:
+        """Cancel one order, and its OCO sibling with it; a Report says what it had filled."""
+        ...
+
+    def order_report(self, order: Order) -> Report | None:
+        """Return what the exchange knows of an order, fills included; None where it knows none.
+
+        Raises ExchangeUnavailable when it cannot be asked.
+        """
+        ...
+
+    def open_order_filled(self) -> Mapping[str, Decimal]:
+        """Return how much each of our open orders has filled, by our order id.
+
+        Raises ExchangeUnavailable when it cannot be asked.
+        """
+        ...
+
+    def balances(self) -> Mapping[str, Decimal]:
+        """Return the account's total of every coin it holds. Raises ExchangeUnavailable."""
+        ...
+
+
+class Journal(Protocol):
+    """The truth: events in order, appended once."""
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Make the events durable together, or raise JournalError and write none of them."""
+        ...
+
+    def events(self) -> Iterable[Event]:
+        """Yield every event from the first."""
+        ...
+
+
+class Clock(Protocol):
+    """Time, and the only way to let it pass. UTC milliseconds."""
+
+    def now_ms(self) -> int:
+        """Return the time now."""
+        ...
+
+    def sleep_until(self, time_ms: int) -> None:
+        """Return at `time_ms`, or earlier when the bot was told to stop."""
+        ...
+
+
+class Latch(Protocol):
+    """The emergency stop, which outlives every process."""
+
+    def is_armed(self) -> bool:
+        """Return whether trading is allowed. Absent or unreadable means no."""
+        ...
+
+
+class AlertLevel(StrEnum):
+    """How much an alert matters."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    CRITICAL = "critical"
+
+
+class Alerts(Protocol):
+    """The door through which the owner is told. It queues and returns; it never raises or waits."""
+
+    def send(self, level: AlertLevel, kind: str, text: str) -> None:
+        """Queue one message. `kind`: order, fill, stop, error, lifecycle, daily_summary."""
+        ...
