@@ -1,0 +1,189 @@
+"""The journal: append-only, hash-chained events in SQLite, and the same in memory.
+
+Law: one writer; WAL with synchronous FULL, so that what was appended survives a power cut; triggers
+refuse UPDATE and DELETE; a row's hash covers the row before it.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from tradebot.errors import JournalError, NotFoundError
+from tradebot.model.codec import decode, encode, kind_of
+from tradebot.model.event import Event
+
+GENESIS = "0" * 64
+BUSY_SECONDS = 5.0
+_INSERT = (
+    "INSERT INTO events (seq, at, kind, market, order_id, body, previous, hash) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One journal row: its place in the chain and its event."""
+
+    seq: int
+    kind: str
+    body: str
+    hash: str
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What `verify` found: how many events, the last hash, and the first fault or ''."""
+
+    events: int
+    head: str
+    fault: str
+
+
+class MemoryJournal:
+    """A journal that lives as long as the process: for backtests and simulation."""
+
+    def __init__(self) -> None:
+        self._events: list[Event] = []
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Keep the events."""
+        self._events.extend(events)
+
+    def events(self) -> Iterable[Event]:
+        """Return every event from the first."""
+        return self._events
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class SqliteJournal:
+    """The one writer of a journal file. Raises JournalError when anything cannot be written."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            migrate(path)
+            self._db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._check_pragmas()
+            row = self._db.execute(
+                "SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1"
+            ).fetchone()
+        except (sqlite3.Error, OSError) as error:
+            raise _write_error(path, error) from error
+        self._seq, self._head = row or (0, GENESIS)
+
+    def _check_pragmas(self) -> None:
+        mode = self._db.execute("PRAGMA journal_mode").fetchone()[0]
+        level = self._db.execute("PRAGMA synchronous").fetchone()[0]
+        if (mode, level) != ("wal", 2):
+            raise JournalError(
+                f"{self._path}: journal_mode is {mode} and synchronous is {level}, not wal and 2",
+                hint="put the journal on a local disk: network file systems cannot keep it safe",
+            )
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Append the events in one transaction; all are durable when this returns."""
+        rows = []
+        seq, head = self._seq, self._head
+        for event in events:
+            seq += 1
+            kind, body = kind_of(event), encode(event)
+            previous, head = head, chain(head, seq, kind, body)
+            market = getattr(event, "market", None)
+            order_id = getattr(event, "order_id", None)
+            rows.append((seq, event.at, kind, market, order_id, body, previous, head))
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany(_INSERT, rows)
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise _write_error(self._path, error) from error
+        self._seq, self._head = seq, head
+
+    def events(self) -> Iterator[Event]:
+        """Yield every event from the first."""
+        for entry in _entries(self._db, self._path):
+            yield entry.event
+
+    def close(self) -> None:
+        """Close the file; the write-ahead log is folded into it."""
+        self._db.close()
+
+
+def chain(previous: str, seq: int, kind: str, body: str) -> str:
+    """Return the hash of a row: SHA-256 over the hash before it, its number, kind and body."""
+    return hashlib.sha256(f"{previous}\n{seq}\n{kind}\n{body}".encode()).hexdigest()
+
+
+def migrate(path: Path) -> None:
+    """Bring the journal's tables, triggers and views up to date, in one transaction each."""
+    # Imported here: sqlite_utils pulls in pandas, which `status` and `kill` must not wait for.
+    from tradebot.adapters.journal_schema import apply_migrations
+
+    apply_migrations(path)
+
+
+def open_readonly(path: Path) -> sqlite3.Connection:
+    """Return a read-only connection to a journal. Raises NotFoundError where there is none."""
+    if not path.is_file():
+        raise NotFoundError(f"no journal at {path}", hint="start one with `tradebot run`")
+    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=BUSY_SECONDS)
+    db.row_factory = sqlite3.Row
+    return db
+
+
+def entries(path: Path) -> Iterator[Entry]:
+    """Yield every row of a journal, checked against the chain. Raises JournalError at the first fault."""
+    with closing(open_readonly(path)) as db:
+        yield from _entries(db, path)
+
+
+def verify(path: Path) -> Verdict:
+    """Return whether the file is sound SQLite, the chain unbroken, and every event readable."""
+    count, head = 0, GENESIS
+    with closing(open_readonly(path)) as db:
+        try:
+            answer = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
+            if answer != "ok":
+                return Verdict(0, GENESIS, f"SQLite: {answer}")
+            for entry in _entries(db, path):
+                count, head = entry.seq, entry.hash
+        except sqlite3.DatabaseError as error:
+            return Verdict(count, head, f"SQLite: {error}")
+        except JournalError as error:
+            return Verdict(count, head, error.message)
+    return Verdict(count, head, "")
+
+
+def _entries(db: sqlite3.Connection, path: Path) -> Iterator[Entry]:
+    head, expected = GENESIS, 1
+    query = "SELECT seq, kind, body, previous, hash FROM events ORDER BY seq"
+    for seq, kind, body, previous, found in db.execute(query):
+        if seq != expected or previous != head or chain(previous, seq, kind, body) != found:
+            raise JournalError(
+                f"{path}: the chain breaks at event {expected}",
+                hint="stop trading, keep the file, and restore the last backup",
+            )
+        try:
+            event = decode(kind, body)
+        except ValueError as error:
+            raise JournalError(f"{path}: event {seq}: {error}") from error
+        yield Entry(seq, kind, body, found, event)
+        head, expected = found, expected + 1
+
+
+def _write_error(path: Path, error: Exception) -> JournalError:
+    return JournalError(
+        f"the journal {path} cannot be written: {error}",
+        hint="check free space and permissions of its folder; nothing was sent",
+    )

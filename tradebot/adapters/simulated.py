@@ -1,0 +1,138 @@
+"""The simulated broker: the sandbox exchange's book, called in process by the backtest.
+
+The same book answers the sandbox's HTTP, so a backtest and a sandbox run meet one exchange.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from tradebot.model.market import Scale
+from tradebot.model.money import from_units
+from tradebot.model.order import (
+    Approved,
+    Fill,
+    Intent,
+    Order,
+    OrderStatus,
+    Outcome,
+    Rejection,
+    Report,
+)
+from tradebot.sandbox.book import Book
+from tradebot.sandbox.listing import BookOrder, BookTrade, OrderRequest, SandboxRejection
+
+STATUS = {
+    "NEW": OrderStatus.ACCEPTED,
+    "PARTIALLY_FILLED": OrderStatus.PARTIAL,
+    "FILLED": OrderStatus.FILLED,
+    "CANCELED": OrderStatus.CANCELLED,
+    "EXPIRED": OrderStatus.EXPIRED,
+}
+
+
+class SimulatedBroker:
+    """Broker over a `Book`. It is never unreachable, so nothing is ever UNKNOWN."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+        self._symbols = {item.market.name: symbol for symbol, item in book.listings.items()}
+
+    def place_order(self, approved: Approved) -> Outcome:
+        """Place one order in the book."""
+        try:
+            order = self._book.place(self._request(approved))
+        except SandboxRejection as rejection:
+            return _rejected(approved, rejection)
+        return self._report(order)
+
+    def place_oco(self, stop: Approved, target: Approved) -> tuple[Outcome, Outcome]:
+        """Place a stop and a target of which one fill ends the other."""
+        try:
+            above, below = self._book.place_oco(
+                self._request(target), self._request(stop), list_client_id=stop.order_id
+            )
+        except SandboxRejection as rejection:
+            return _rejected(stop, rejection), _rejected(target, rejection)
+        return self._report(below), self._report(above)
+
+    def cancel_order(self, order: Order) -> Outcome:
+        """Cancel an order and its OCO sibling."""
+        try:
+            found = self._book.find(self._symbols[order.market], client_id=order.id)
+            self._book.cancel(found)
+        except SandboxRejection as rejection:
+            return Rejection(
+                order_id=order.id, code=str(rejection.code), message=rejection.message
+            )
+        return self._report(found)
+
+    def order_report(self, order: Order) -> Report | None:
+        """Return what the book knows of an order."""
+        try:
+            found = self._book.find(self._symbols[order.market], client_id=order.id)
+        except SandboxRejection:
+            return None
+        return self._report(found)
+
+    def open_order_filled(self) -> Mapping[str, Decimal]:
+        """Return how much each open order has filled, by our id."""
+        listings = self._book.listings
+        return {
+            order.client_id: listings[order.symbol].scale.quantity_decimal(order.executed)
+            for order in self._book.open_orders.values()
+        }
+
+    def balances(self) -> Mapping[str, Decimal]:
+        """Return the total of every coin."""
+        decimals: dict[str, int] = {}
+        for item in self._book.listings.values():
+            decimals[item.market.base] = item.scale.quantity_decimals
+            decimals[item.market.quote] = item.scale.cash_decimals
+        return {
+            asset: from_units(free + self._book.locked.get(asset, 0), decimals[asset])
+            for asset, free in self._book.free.items()
+        }
+
+    def _request(self, approved: Approved) -> OrderRequest:
+        intent: Intent = approved.intent
+        symbol = self._symbols[intent.market]
+        scale = self._book.listings[symbol].scale
+        return OrderRequest(
+            symbol=symbol,
+            side=intent.side,
+            kind=intent.kind,
+            quantity=scale.quantity(intent.quantity),
+            client_id=approved.order_id,
+            price=0 if intent.price is None else scale.price(intent.price),
+            stop=0 if intent.stop_price is None else scale.price(intent.stop_price),
+        )
+
+    def _report(self, order: BookOrder) -> Report:
+        scale = self._book.listings[order.symbol].scale
+        return Report(
+            order_id=order.client_id,
+            exchange_id=str(order.order_id),
+            status=STATUS[order.status],
+            filled=scale.quantity_decimal(order.executed),
+            fills=tuple(self._fill(trade, scale) for trade in order.trades),
+        )
+
+    def _fill(self, trade: BookTrade, scale: Scale) -> Fill:
+        market = self._book.listings[trade.symbol].market
+        is_base_fee = trade.fee_asset == market.base
+        decimals = scale.quantity_decimals if is_base_fee else scale.cash_decimals
+        return Fill(
+            trade_id=str(trade.trade_id),
+            quantity=scale.quantity_decimal(trade.quantity),
+            price=scale.price_decimal(trade.price),
+            fee=from_units(trade.fee, decimals),
+            fee_asset=trade.fee_asset,
+            is_maker=trade.is_maker,
+            filled_at=trade.time,
+        )
+
+
+def _rejected(approved: Approved, rejection: SandboxRejection) -> Rejection:
+    return Rejection(
+        order_id=approved.order_id, code=str(rejection.code), message=rejection.message
+    )

@@ -1,0 +1,52 @@
+"""From what the exchange says of an order to the events that say it in our books.
+
+Law: a fill is booked by its trade id, once; a status is taken only when all its fills are told.
+"""
+
+from tradebot.model import event as ev
+from tradebot.model.order import Order, OrderStatus, Outcome, Rejection, Report, Unknown
+
+_UNANSWERED = frozenset({OrderStatus.SENT, OrderStatus.UNKNOWN})
+
+
+def outcome_events(order: Order, outcome: Outcome, *, at: int) -> list[ev.Event]:
+    """Return the events that an answer to a placing means."""
+    if isinstance(outcome, Rejection):
+        return [
+            ev.OrderRejected(
+                at=at, order_id=order.id, code=outcome.code, message=outcome.message
+            )
+        ]
+    if isinstance(outcome, Unknown):
+        return [ev.OrderUnknown(at=at, order_id=order.id, cause=outcome.cause)]
+    return report_events(order, outcome, at=at)
+
+
+def report_events(order: Order, report: Report, *, at: int) -> list[ev.Event]:
+    """Return the events by which our books catch up with the exchange's report; empty = they agree."""
+    events: list[ev.Event] = []
+    if order.status in _UNANSWERED:
+        events.append(
+            ev.OrderAccepted(at=at, order_id=order.id, exchange_id=report.exchange_id)
+        )
+    booked = order.filled
+    for fill in report.fills:
+        if fill.trade_id not in order.trade_ids:
+            booked += fill.quantity
+            events.append(
+                ev.FillBooked(
+                    at=fill.filled_at,
+                    order_id=order.id,
+                    market=order.market,
+                    side=order.side,
+                    fill=fill,
+                )
+            )
+    if booked < report.filled:
+        # The trade list lags behind the order: its end is not booked before its fills.
+        return events
+    if report.status is OrderStatus.CANCELLED and order.status is not OrderStatus.CANCELLED:
+        events.append(ev.OrderCancelled(at=at, order_id=order.id))
+    elif report.status is OrderStatus.EXPIRED and order.status is not OrderStatus.EXPIRED:
+        events.append(ev.OrderExpired(at=at, order_id=order.id))
+    return events

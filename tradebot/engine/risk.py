@@ -1,0 +1,165 @@
+"""The risk gate: every order passes `review`, or is refused by a named control.
+
+Law: an `Approved` is built here and nowhere else. Limits count what is held, what is open and what is
+UNKNOWN. Orders that only reduce a position pass all limits on size.
+"""
+
+import hashlib
+from decimal import Decimal
+
+from tradebot.engine import valuation
+from tradebot.engine.rules.arithmetic import portion
+from tradebot.engine.rules.costs import affordable_cash, notional
+from tradebot.engine.settings import Rules
+from tradebot.engine.state import State
+from tradebot.model.account import TradingState
+from tradebot.model.money import plain
+from tradebot.model.order import Approved, Intent, Leg, Refused
+
+ORDER_PREFIX = "tb"
+
+
+def order_id(state: State, intent: Intent) -> str:
+    """Return the id of an intent: the same decision made twice has the same id.
+
+    `tb`, the bot's name hashed, and 24 hex digits: 36 characters at most, `[a-z0-9-]`.
+    """
+    assert state.started is not None, "a session has started"
+    bot = state.started.bot
+    account = f"{state.started.exchange}|{state.started.mode}"
+    parts = (bot, account, intent.market, intent.closed_at, intent.strategy, intent.leg)
+    key = "|".join(map(str, (*parts, intent.sequence)))
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    return f"{namespace(bot)}-{digest[:24]}"
+
+
+def namespace(bot: str) -> str:
+    """Return the prefix of every order id of this bot: orders without it are never touched."""
+    return ORDER_PREFIX + hashlib.sha256(bot.encode()).hexdigest()[:6]
+
+
+def review(
+    state: State, intent: Intent, rules: Rules, *, is_contiguous: bool = True
+) -> Approved | Refused:
+    """Return the ruling on an intent: approved with its id, or refused by the first broken control."""
+    refused = _check(state, intent, rules, is_contiguous=is_contiguous)
+    if refused is not None:
+        return refused
+    return Approved(order_id=order_id(state, intent), intent=intent)
+
+
+def _check(
+    state: State, intent: Intent, rules: Rules, *, is_contiguous: bool
+) -> Refused | None:
+    scale, market = state.scales[intent.market], state.markets[intent.market]
+    if state.trading is TradingState.HALTED:
+        return _refused(intent, "trading_halted", 0, 1, "trading is halted")
+    if intent.quantity < market.quantity_min or intent.quantity <= 0:
+        return _refused(
+            intent,
+            "quantity_min",
+            market.quantity_min,
+            intent.quantity,
+            f"order of {plain(intent.quantity)} is below the exchange minimum "
+            f"{plain(market.quantity_min)}; raise [sizing] or drop the market",
+        )
+    if intent.reduce_only:
+        return None
+    if state.trading is TradingState.REDUCING:
+        return _refused(intent, "trading_reducing", 0, 1, "only exits are allowed")
+    if not is_contiguous:
+        return _refused(intent, "candle_gap", 0, 1, "the candle before this one is missing")
+    price = scale.price(intent.reference_price)
+    quantity = scale.quantity(intent.quantity)
+    worth = notional(price, quantity, scale.lot, scale.lot_cash)
+    return (
+        _check_notional(state, intent, rules, worth)
+        or _check_holdings(state, intent, rules, worth, price)
+        or _check_balance(state, intent, rules, worth)
+    )
+
+
+def _check_notional(state: State, intent: Intent, rules: Rules, worth: int) -> Refused | None:
+    scale, market = state.scales[intent.market], state.markets[intent.market]
+    value = scale.cash_decimal(worth)
+    if worth > scale.cash_down(rules.order_notional_max):
+        return _refused(
+            intent,
+            "order_notional_max",
+            rules.order_notional_max,
+            value,
+            f"order worth {plain(value)} is above the limit {plain(rules.order_notional_max)}",
+        )
+    # What is bought must still be sellable at its stop, after the fee taken in base.
+    at_stop = worth - portion(worth, rules.stop_ppm) - portion(worth, market.taker_ppm)
+    minimum = scale.cash_down(market.notional_min)
+    if at_stop < minimum:
+        return _refused(
+            intent,
+            "notional_min",
+            market.notional_min,
+            value,
+            f"order worth {plain(value)} could not be sold at its stop: the exchange minimum is "
+            f"{plain(market.notional_min)}; raise [sizing] or drop the market",
+        )
+    return None
+
+
+def _check_holdings(
+    state: State, intent: Intent, rules: Rules, worth: int, price: int
+) -> Refused | None:
+    scale = state.scales[intent.market]
+    total = valuation.equity(state, intent.market)
+    held = valuation.position_value(state, intent.market, price)
+    held += valuation.reserved(state, intent.market)
+    exposed = valuation.positions_value(state) + valuation.reserved(state)
+    for control, ppm, used in (
+        ("position_fraction_max", rules.position_ppm_max, held),
+        ("exposure_fraction_max", rules.exposure_ppm_max, exposed),
+    ):
+        limit = portion(total, ppm)
+        if used + worth > limit:
+            bound, value = scale.cash_decimal(limit), scale.cash_decimal(used + worth)
+            return _refused(
+                intent, control, bound, value, f"{plain(value)} is above the limit {plain(bound)}"
+            )
+    busy = {name for name, position in state.positions.items() if position.is_open}
+    busy |= {each.market for each in state.orders.unsettled.values() if each.leg is Leg.ENTRY}
+    if intent.market not in busy and len(busy) >= rules.open_positions_max:
+        return _refused(
+            intent,
+            "open_positions_max",
+            rules.open_positions_max,
+            len(busy) + 1,
+            f"{len(busy)} positions are open, the limit is {rules.open_positions_max}",
+        )
+    return None
+
+
+def _check_balance(state: State, intent: Intent, rules: Rules, worth: int) -> Refused | None:
+    scale = state.scales[intent.market]
+    free = valuation.cash(state, intent.market) - valuation.reserved(state)
+    limit = affordable_cash(max(0, free), rules.reserve_ppm)
+    if worth <= limit:
+        return None
+    bound, value = scale.cash_decimal(limit), scale.cash_decimal(worth)
+    return _refused(
+        intent,
+        "balance",
+        bound,
+        value,
+        f"order worth {plain(value)} is above the free balance less its reserve, {plain(bound)}",
+    )
+
+
+def _refused(
+    intent: Intent, control: str, limit: Decimal | int, value: Decimal | int, message: str
+) -> Refused:
+    symbol = intent.market.partition(":")[2]
+    return Refused(
+        intent=intent,
+        control=control,
+        limit=Decimal(limit),
+        value=Decimal(value),
+        message=f"{symbol}: {message}",
+    )

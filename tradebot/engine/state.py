@@ -1,0 +1,264 @@
+"""The state of the bot and `apply`, which folds events into it.
+
+Law: `apply` is history: it never refuses, never reads a clock, and the same events always give the
+same state. An event that contradicts the order table is our own bug and raises InvariantError.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any, cast
+
+from tradebot.engine.booking import book_fill
+from tradebot.errors import InvariantError
+from tradebot.model import event as ev
+from tradebot.model.account import Position, TradingState
+from tradebot.model.market import Market, Scale, scales
+from tradebot.model.order import SETTLED, TRANSITIONS, Leg, Order, OrderStatus
+
+# Settled orders stay known for late fills and for deciding a candle twice; older ones are in the journal.
+SETTLED_KEPT_MAX = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """Our orders: all that are unsettled, and the newest settled ones."""
+
+    unsettled: Mapping[str, Order] = field(default_factory=dict)
+    settled: Mapping[str, Order] = field(default_factory=dict)
+
+    def get(self, order_id: str) -> Order | None:
+        """Return the order of that id, settled or not; None where it is not known."""
+        return self.unsettled.get(order_id) or self.settled.get(order_id)
+
+    def of(self, market: str) -> list[Order]:
+        """Return the unsettled orders of one market, oldest first."""
+        return [order for order in self.unsettled.values() if order.market == market]
+
+    def attempts(self, market: str, leg: Leg, closed_at: int) -> int:
+        """Return how many orders of this leg were intended at this candle."""
+        return sum(
+            order.market == market and order.leg is leg and order.closed_at == closed_at
+            for book in (self.unsettled, self.settled)
+            for order in book.values()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """What was put before the engine: the last close, close time and exposure of every market.
+
+    `spent` are markets whose present signal has had its trade: after a stop or target they re-enter
+    only once a candle's signal was not long. `refused` names the control that last refused the
+    present signal.
+    """
+
+    latest: int = 0
+    closes: Mapping[str, Decimal] = field(default_factory=dict)
+    closed_at: Mapping[str, int] = field(default_factory=dict)
+    exposures: Mapping[str, int | None] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
+    spent: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that the engine knows; the fold of the journal's events."""
+
+    started: ev.SessionStarted | None = None
+    markets: Mapping[str, Market] = field(default_factory=dict)
+    scales: Mapping[str, Scale] = field(default_factory=dict)
+    balances: Mapping[str, Decimal] = field(default_factory=dict)
+    positions: Mapping[str, Position] = field(default_factory=dict)
+    orders: Orders = Orders()
+    feed: Feed = Feed()
+    trading: TradingState = TradingState.ACTIVE
+
+
+def apply(state: State, event: ev.Event) -> State:
+    """Return the state after `event`."""
+    return _APPLY[type(event)](state, event)
+
+
+def fold(events: Iterable[ev.Event]) -> State:
+    """Return the state after all of `events`: this is what a restart does."""
+    state = State()
+    for event in events:
+        state = _APPLY[type(event)](state, event)
+    return state
+
+
+def _session_started(state: State, event: ev.SessionStarted) -> State:
+    return State(
+        started=event,
+        markets={market.name: market for market in event.markets},
+        scales=scales(event.markets),
+        balances=dict(event.balances),
+    )
+
+
+def _candles_closed(state: State, event: ev.CandlesClosed) -> State:
+    feed = state.feed
+    spent, refused = feed.spent, feed.refused
+    if spent or refused:
+        # A signal that is not long ends its episode: the next long one is new.
+        ended = {name for name, ppm in event.exposures.items() if ppm is None or ppm <= 0}
+        spent = spent - ended
+        refused = {name: control for name, control in refused.items() if name not in ended}
+    closed_at = event.closed_at
+    every = len(event.closes) >= len(feed.closes)
+    return _with_feed(
+        state,
+        Feed(
+            closed_at,
+            event.closes if every else {**feed.closes, **event.closes},
+            {**feed.closed_at, **dict.fromkeys(event.closes, closed_at)},
+            event.exposures if every else {**feed.exposures, **event.exposures},
+            refused,
+            spent,
+        ),
+    )
+
+
+def _with_feed(state: State, feed: Feed) -> State:
+    # Written out because it runs once per candle, and dataclasses.replace is five times slower.
+    return State(
+        state.started,
+        state.markets,
+        state.scales,
+        state.balances,
+        state.positions,
+        state.orders,
+        feed,
+        state.trading,
+    )
+
+
+def _intent_refused(state: State, event: ev.IntentRefused) -> State:
+    refused = {**state.feed.refused, event.market: event.control}
+    return _with_feed(state, replace(state.feed, refused=refused))
+
+
+def _order_intended(state: State, event: ev.OrderIntended) -> State:
+    if state.orders.get(event.order_id) is not None:
+        raise InvariantError(f"order {event.order_id} was intended twice")
+    order = Order(
+        id=event.order_id,
+        market=event.market,
+        side=event.side,
+        kind=event.kind,
+        leg=event.leg,
+        quantity=event.quantity,
+        reference_price=event.reference_price,
+        status=OrderStatus.INTENDED,
+        closed_at=event.closed_at,
+        price=event.price,
+        stop_price=event.stop_price,
+    )
+    unsettled = {**state.orders.unsettled, order.id: order}
+    state = replace(state, orders=replace(state.orders, unsettled=unsettled))
+    if event.leg is Leg.STOP and event.stop_price is not None:
+        position = replace(state.positions[event.market], stop=event.stop_price)
+        state = replace(state, positions={**state.positions, event.market: position})
+    return state
+
+
+def _moved(state: State, order: Order, status: OrderStatus) -> State:
+    """Return the state with `order` in `status`, filed under unsettled or settled."""
+    known = state.orders.get(order.id)
+    assert known is not None, order.id
+    if status is not known.status and status not in TRANSITIONS[known.status]:
+        raise InvariantError(f"order {order.id}: {known.status} cannot become {status}")
+    order = replace(order, status=status)
+    unsettled, settled = dict(state.orders.unsettled), dict(state.orders.settled)
+    unsettled.pop(order.id, None)
+    settled.pop(order.id, None)
+    if status in SETTLED or (known.status in SETTLED and status is OrderStatus.PARTIAL):
+        settled[order.id] = order
+        if len(settled) > SETTLED_KEPT_MAX:
+            del settled[next(iter(settled))]
+    else:
+        unsettled[order.id] = order
+    return replace(state, orders=Orders(unsettled, settled))
+
+
+def _order(state: State, order_id: str) -> Order:
+    order = state.orders.get(order_id)
+    if order is None:
+        raise InvariantError(f"order {order_id} is not in the journal")
+    return order
+
+
+def _to(status: OrderStatus) -> Callable[[State, Any], State]:
+    def move(state: State, event: Any) -> State:
+        return _moved(state, _order(state, event.order_id), status)
+
+    return move
+
+
+def _order_accepted(state: State, event: ev.OrderAccepted) -> State:
+    order = replace(_order(state, event.order_id), exchange_id=event.exchange_id)
+    status = OrderStatus.PARTIAL if order.filled else OrderStatus.ACCEPTED
+    return _moved(state, order, status)
+
+
+def _fill_booked(state: State, event: ev.FillBooked) -> State:
+    order = _order(state, event.order_id)
+    fill = event.fill
+    if fill.trade_id in order.trade_ids:
+        return state
+    filled = order.filled + fill.quantity
+    if filled > order.quantity:
+        raise InvariantError(f"order {order.id} filled {filled} of {order.quantity}")
+    order = replace(
+        order,
+        filled=filled,
+        cost=order.cost + fill.quantity * fill.price,
+        trade_ids=(*order.trade_ids, fill.trade_id),
+    )
+    full = filled == order.quantity
+    state = _moved(state, order, OrderStatus.FILLED if full else OrderStatus.PARTIAL)
+    return _book(state, event)
+
+
+def _book(state: State, event: ev.FillBooked) -> State:
+    market = state.markets[event.market]
+    before = state.positions.get(event.market, Position())
+    position, changes = book_fill(market, before, event.side, event.fill)
+    balances = dict(state.balances)
+    for asset, change in changes.items():
+        balances[asset] = balances.get(asset, Decimal(0)) + change
+    positions = {**state.positions, event.market: position}
+    feed = state.feed
+    is_closed = before.is_open and not position.is_open
+    if is_closed and (feed.exposures.get(event.market) or 0) > 0:
+        feed = replace(feed, spent=feed.spent | {event.market})
+    return replace(state, balances=balances, positions=positions, feed=feed)
+
+
+def _trading_state_changed(state: State, event: ev.TradingStateChanged) -> State:
+    return replace(state, trading=event.state)
+
+
+def _nothing(state: State, event: ev.Event) -> State:
+    return state
+
+
+_APPLY: dict[type[ev.Event], Callable[[State, Any], State]] = {
+    ev.SessionStarted: _session_started,
+    ev.CandlesClosed: _candles_closed,
+    ev.IntentRefused: _intent_refused,
+    ev.OrderIntended: _order_intended,
+    ev.OrderSent: _to(OrderStatus.SENT),
+    ev.OrderAccepted: _order_accepted,
+    ev.OrderRejected: _to(OrderStatus.REJECTED),
+    ev.OrderUnknown: _to(OrderStatus.UNKNOWN),
+    ev.FillBooked: _fill_booked,
+    ev.CancelSent: _nothing,
+    ev.OrderCancelled: _to(OrderStatus.CANCELLED),
+    ev.OrderExpired: _to(OrderStatus.EXPIRED),
+    ev.OrderAbsent: _to(OrderStatus.ABSENT),
+    ev.OrderDropped: _to(OrderStatus.DROPPED),
+    ev.TradingStateChanged: _trading_state_changed,
+}
+assert set(_APPLY) == set(cast(Any, ev.Event).__args__), "every event kind is applied"

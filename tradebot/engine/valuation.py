@@ -1,0 +1,54 @@
+"""What the account is worth, in the integer cash units of one market."""
+
+from decimal import Decimal
+
+from tradebot.engine.rules.costs import notional
+from tradebot.engine.state import State
+from tradebot.model.market import Scale
+from tradebot.model.order import Leg, Order, Side
+
+
+def position_value(state: State, market: str, close: int) -> int:
+    """Return the value of one market's position at `close` (price units), in cash units."""
+    position = state.positions.get(market)
+    if position is None:
+        return 0
+    scale = state.scales[market]
+    quantity = scale.quantity_down(position.quantity)
+    return notional(close, quantity, scale.lot, scale.lot_cash)
+
+
+def positions_value(state: State) -> int:
+    """Return the value of all positions at the last closes, in cash units."""
+    total = 0
+    for market, position in state.positions.items():
+        close = state.feed.closes.get(market)
+        if position.quantity and close is not None:
+            total += position_value(state, market, state.scales[market].price(close))
+    return total
+
+
+def cash(state: State, market: str) -> int:
+    """Return the balance of the market's quote coin, in cash units."""
+    quote = state.markets[market].quote
+    return state.scales[market].cash_down(state.balances.get(quote, Decimal(0)))
+
+
+def reserved(state: State, market: str | None = None) -> int:
+    """Return what unsettled entries may still spend, in cash units: UNKNOWN counts as filled."""
+    total = 0
+    for order in state.orders.unsettled.values():
+        if order.leg is Leg.ENTRY and (market is None or order.market == market):
+            total += _remaining_value(order, state.scales[order.market])
+    return total
+
+
+def _remaining_value(order: Order, scale: Scale) -> int:
+    assert order.side is Side.BUY, "spot entries buy"
+    price = scale.price(order.price or order.reference_price)
+    return notional(price, scale.quantity(order.remaining), scale.lot, scale.lot_cash)
+
+
+def equity(state: State, market: str) -> int:
+    """Return cash plus positions at the last closes, in the cash units of `market`'s quote coin."""
+    return cash(state, market) + positions_value(state)

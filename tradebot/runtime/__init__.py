@@ -1,0 +1,1 @@
+"""When things happen: configuration, composition, the session and its loop."""

@@ -1,0 +1,236 @@
+"""The configuration: every key, its unit, default and bounds; a wrong one is named with file and line.
+
+Law: no key is ignored and none is guessed; fractions are 0…1, amounts are in the quote coin.
+"""
+
+import hashlib
+import json
+import tomllib
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from tradebot.engine.settings import Rules, Sizing
+from tradebot.errors import ConfigError
+from tradebot.model.market import FeeAsset
+from tradebot.model.money import plain, to_ppm
+from tradebot.model.timeframe import timeframe_ms
+from tradebot.runtime.config_errors import explain
+
+DEFAULT_FILE = Path("config.toml")
+
+Fraction = Annotated[Decimal, Field(ge=0, le=1, max_digits=7, decimal_places=6)]
+Part = Annotated[Decimal, Field(gt=0, le=1, max_digits=7, decimal_places=6)]
+Amount = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
+
+
+class Section(BaseModel):
+    """A table of the configuration: unknown keys are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class BotSection(Section):
+    """Who trades what, how often."""
+
+    name: str = Field("main", pattern=r"^[a-z0-9][a-z0-9-]{0,15}$")
+    markets: tuple[str, ...] = Field(("BTC/USDT", "ETH/USDT"), min_length=1, max_length=200)
+    timeframe: str = "1h"
+
+    @field_validator("timeframe")
+    @classmethod
+    def _timeframe_is_served(cls, value: str) -> str:
+        try:
+            timeframe_ms(value)
+        except ConfigError as error:
+            raise ValueError(f"{error.message}; {error.hint}") from None
+        return value
+
+    @field_validator("markets")
+    @classmethod
+    def _markets_are_markets(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        quotes = set()
+        for symbol in value:
+            base, slash, quote = symbol.partition("/")
+            if not (slash and base.isalnum() and quote.isalnum() and symbol.isascii()):
+                raise ValueError(f"{symbol!r} is not a market; write it as BTC/USDT")
+            quotes.add(quote)
+        if len(set(value)) < len(value):
+            raise ValueError("a market is listed twice")
+        if len(quotes) > 1:
+            raise ValueError(
+                f"markets are quoted in {', '.join(sorted(quotes))}: one bot trades one quote coin"
+            )
+        return tuple(sorted(value))
+
+
+class ExchangeSection(Section):
+    """Which exchange and account; `ccxt` is passed through to the exchange client."""
+
+    id: str = Field("binance", pattern=r"^[a-z0-9]{2,30}$")
+    account: str = Field("main", pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")
+    ccxt: dict[str, Any] = Field(default_factory=dict)
+
+
+class StrategySection(Section):
+    """Which strategy decides, by name or as path/to/file.py:ClassName, and its parameters."""
+
+    name: str = "vote"
+    params: dict[str, Any] = Field(default_factory=dict)
+
+
+class SizingSection(Section):
+    """How much an entry buys, before the limits cap it."""
+
+    method: Sizing = Sizing.RISK
+    fraction: Part = Decimal("0.1")
+    risk_fraction: Part = Decimal("0.01")
+
+
+class ExitsSection(Section):
+    """Where a position ends besides the signal. 0 switches an exit off."""
+
+    stop_fraction: Fraction = Decimal("0.02")
+    target_fraction: Annotated[Decimal, Field(ge=0, le=10, decimal_places=6)] = Decimal("0.04")
+    trailing_fraction: Fraction = Decimal(0)
+    hold_candles_max: int = Field(0, ge=0, le=1_000_000)
+
+
+class RiskSection(Section):
+    """The limits that the risk gate holds."""
+
+    position_fraction_max: Part = Decimal("0.1")
+    exposure_fraction_max: Part = Decimal("0.95")
+    open_positions_max: int = Field(10, ge=1, le=200)
+    order_notional_max: Amount = Decimal(1_000_000)
+    reserve_fraction: Fraction = Decimal("0.01")
+
+
+class CostsSection(Section):
+    """What simulated trades cost: in the sandbox and in backtests."""
+
+    slippage_fraction: Fraction = Decimal("0.0005")
+    maker_fee_fraction: Fraction = Decimal("0.001")
+    taker_fee_fraction: Fraction = Decimal("0.001")
+    fee_asset: FeeAsset = FeeAsset.RECEIVED
+
+
+class SandboxSection(Section):
+    """The sandbox exchange's opening cash and synthetic market."""
+
+    cash: Amount = Decimal(10_000)
+    seed: int = Field(7, ge=0, le=2**32 - 1)
+    start: str = "2025-01-01"
+    candles: int = Field(720, ge=1, le=1_000_000)
+
+
+class AlertsSection(Section):
+    """Which channels tell the owner, and of what. Credentials live in the keystore."""
+
+    channels: tuple[Literal["slack", "email"], ...] = ()
+    kinds: tuple[Literal["order", "fill", "stop", "error", "lifecycle"], ...] = (
+        "fill",
+        "stop",
+        "error",
+        "lifecycle",
+    )
+
+
+class PathsSection(Section):
+    """Where run-time files and keys go."""
+
+    logs: Path = Path("logs")
+    keystore: Path = Path("keystore")
+
+
+class Config(Section):
+    """The whole configuration."""
+
+    bot: BotSection = BotSection()
+    exchange: ExchangeSection = ExchangeSection()
+    strategy: StrategySection = StrategySection()
+    sizing: SizingSection = SizingSection()
+    exits: ExitsSection = ExitsSection()
+    risk: RiskSection = RiskSection()
+    costs: CostsSection = CostsSection()
+    sandbox: SandboxSection = SandboxSection()
+    alerts: AlertsSection = AlertsSection()
+    paths: PathsSection = PathsSection()
+
+    @model_validator(mode="after")
+    def _sizing_has_what_it_needs(self) -> "Config":
+        if self.sizing.method is Sizing.RISK and not self.exits.stop_fraction:
+            raise ValueError(
+                "sizing.method 'risk' sizes by the stop: set exits.stop_fraction above 0, or use "
+                "sizing.method 'fraction'"
+            )
+        return self
+
+    def rules(self) -> Rules:
+        """Return sizing, exits and limits as the engine's integers."""
+        return Rules(
+            sizing=self.sizing.method,
+            fraction_ppm=to_ppm(self.sizing.fraction),
+            risk_ppm=to_ppm(self.sizing.risk_fraction),
+            stop_ppm=to_ppm(self.exits.stop_fraction),
+            target_ppm=to_ppm(self.exits.target_fraction),
+            trailing_ppm=to_ppm(self.exits.trailing_fraction),
+            held_ms_max=self.exits.hold_candles_max * timeframe_ms(self.bot.timeframe),
+            reserve_ppm=to_ppm(self.risk.reserve_fraction),
+            position_ppm_max=to_ppm(self.risk.position_fraction_max),
+            exposure_ppm_max=to_ppm(self.risk.exposure_fraction_max),
+            open_positions_max=self.risk.open_positions_max,
+            order_notional_max=self.risk.order_notional_max,
+        )
+
+    def digest(self) -> str:
+        """Return the hash of every value that can change a decision: paths and alerts cannot."""
+        values = self.model_dump(exclude={"paths", "alerts"})
+        text = json.dumps(values, sort_keys=True, default=_as_text)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _as_text(value: object) -> str:
+    return plain(value) if isinstance(value, Decimal) else str(value)
+
+
+def load_config(path: Path | None, overrides: dict[str, Any] | None = None) -> Config:
+    """Return the configuration of `path`, else of ./config.toml, else the defaults.
+
+    `overrides` are sections of values from the command line, which win. Raises ConfigError naming
+    file, line and key of everything that is wrong.
+    """
+    file = path or DEFAULT_FILE
+    text = _read(file, must_exist=path is not None)
+    try:
+        values = tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{file}: {error}", hint="the file is TOML: key = value") from error
+    for section, keys in (overrides or {}).items():
+        if isinstance(values.setdefault(section, {}), dict):
+            values[section].update(keys)
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise explain(error, file=file, text=text, model=Config) from error
+
+
+def _read(file: Path, *, must_exist: bool) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        if must_exist:
+            hint = "write one with `tradebot init`"
+            raise ConfigError(f"{file}: no such file", hint=hint) from None
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: cannot be read: {error}") from error

@@ -1,0 +1,75 @@
+"""Configuration errors for people: file, line, key, what is wrong, and what was probably meant."""
+
+import difflib
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from tradebot.errors import ConfigError
+
+
+def explain(
+    error: ValidationError, *, file: Path, text: str, model: type[BaseModel]
+) -> ConfigError:
+    """Return one ConfigError that names every problem, each with its line."""
+    lines = [_problem(each, file, text, model) for each in error.errors()]
+    count = f"{len(lines)} problem{'s' if len(lines) > 1 else ''}"
+    return ConfigError("\n".join(lines), hint=f"{count}; config.example.toml lists every key")
+
+
+def _problem(error: Any, file: Path, text: str, model: type[BaseModel]) -> str:
+    path = [str(part) for part in error["loc"]]
+    key = ".".join(path)
+    number = _line(text, path)
+    where = f"{file}:{number}" if number else str(file)
+    if error["type"] == "extra_forbidden":
+        return f"{where}: {key}: unknown key{_suggestion(path, model)}"
+    message = error["msg"].removeprefix("Value error, ")
+    choices = error.get("ctx", {}).get("expected", "")
+    if error["type"] in ("literal_error", "enum"):
+        message += _closest(str(error["input"]), re.findall(r"'([^']+)'", choices))
+    value = error["input"]
+    shown = f" (got {value})" if isinstance(value, (str, int, float)) or _is_number(value) else ""
+    return f"{where}: {key or 'config'}: {message}{shown}"
+
+
+def _is_number(value: object) -> bool:
+    return type(value).__name__ == "Decimal"
+
+
+def _suggestion(path: list[str], model: type[BaseModel]) -> str:
+    """Return ` - did you mean 'x'?` from the keys that the section has."""
+    for part in path[:-1]:
+        field = model.model_fields.get(part)
+        annotation = None if field is None else field.annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return ""
+        model = annotation
+    return _closest(path[-1], model.model_fields)
+
+
+def _closest(word: str, choices: Iterable[str]) -> str:
+    found = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.5)
+    return f" - did you mean '{found[0]}'?" if found else ""
+
+
+def _line(text: str, path: list[str]) -> int:
+    """Return the line on which `path` is set, or its table begins; 0 where the file does not say."""
+    table, found = "", 0
+    wanted_table, wanted_key = ".".join(path[:-1]), path[-1] if path else ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        header = re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line)
+        if header:
+            table = header[1].replace('"', "").replace(" ", "")
+            if table == ".".join(path):
+                return number
+            if table == wanted_table and not found:
+                found = number
+            continue
+        key = re.match(r"""\s*["']?([\w-]+)["']?\s*=""", line)
+        if key and key[1] == wanted_key and table == wanted_table:
+            return number
+    return found

@@ -1,0 +1,303 @@
+"""The Session carries out what the engine decides: on disk, on the wire, then tell.
+
+Law: an order is on disk before it is on the wire, and its answer is on disk before anybody is told.
+The same Session runs live, on a testnet, in the sandbox and in a backtest.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from tradebot.engine.actions import Action, Cancel, Place, PlaceOco, Refuse
+from tradebot.engine.decide import decide, protect
+from tradebot.engine.reconcile import outcome_events, report_events
+from tradebot.engine.settings import Rules
+from tradebot.engine.state import State, apply
+from tradebot.model import event as ev
+from tradebot.model.account import TradingState
+from tradebot.model.market import Candle
+from tradebot.model.order import (
+    RESTING,
+    Approved,
+    Order,
+    OrderStatus,
+    Rejection,
+    Unknown,
+)
+from tradebot.ports import Broker, Clock, Journal, Latch
+
+# Cancel, sell, protect: three rounds settle a market; more means that we go in circles.
+ROUNDS_MAX = 8
+
+Ask = Callable[[], tuple[Action, ...]]
+Listener = Callable[[ev.Event, State], None]
+
+
+class Session:
+    """One bot at work on one account: state, and the doors through which it acts."""
+
+    def __init__(
+        self,
+        state: State,
+        *,
+        rules: Rules,
+        timeframe_ms: int,
+        broker: Broker,
+        journal: Journal,
+        clock: Clock,
+        latch: Latch,
+        tell: Listener,
+        window_ms: int = 0,
+    ) -> None:
+        self.state = state
+        self._rules = rules
+        self._timeframe_ms = timeframe_ms
+        self._broker = broker
+        self._journal = journal
+        self._clock = clock
+        self._latch = latch
+        self._tell = tell
+        self._window_ms = window_ms
+
+    # --- the books ------------------------------------------------------------------------------
+
+    def record(self, events: Sequence[ev.Event]) -> None:
+        """Make events durable, apply them, then tell. Raises JournalError before anything else."""
+        if not events:
+            return
+        self._journal.append(events)
+        state = self.state
+        for event in events:
+            state = apply(state, event)
+            self._tell(event, state)
+        self.state = state
+
+    # --- one candle -----------------------------------------------------------------------------
+
+    def step(
+        self,
+        closed_at: int,
+        candles: Mapping[str, Candle],
+        exposures: Mapping[str, int | None],
+        *,
+        missed: bool = False,
+        why: Mapping[str, str] | None = None,
+    ) -> None:
+        """Put the candles that closed at `closed_at` before the engine and carry out its decisions.
+
+        `exposures` in ppm by market, None to hold. `missed` candles are recorded, not traded.
+        """
+        previous = self.state.feed.closed_at
+        contiguous = {
+            name: previous.get(name, candle.opened_at) == candle.opened_at
+            for name, candle in candles.items()
+        }
+        scales = self.state.scales
+        closes = {
+            name: scales[name].price_decimal(candle.close) for name, candle in candles.items()
+        }
+        self.record(
+            [
+                ev.CandlesClosed(
+                    at=self._clock.now_ms(),
+                    closed_at=closed_at,
+                    closes=closes,
+                    exposures=dict(exposures),
+                    missed=missed,
+                )
+            ]
+        )
+        if missed:
+            return
+        for name, candle in candles.items():
+            self.decide(
+                name,
+                candle,
+                exposures[name],
+                is_contiguous=contiguous[name],
+                why="" if why is None else why.get(name, ""),
+            )
+
+    def decide(
+        self,
+        market: str,
+        candle: Candle,
+        exposure_ppm: int | None,
+        *,
+        is_contiguous: bool = True,
+        why: str = "",
+    ) -> None:
+        """Ask the engine about one market until it asks for nothing more."""
+
+        def ask() -> tuple[Action, ...]:
+            return decide(
+                self.state,
+                market,
+                candle,
+                exposure_ppm,
+                self._rules,
+                is_contiguous=is_contiguous,
+                why=why,
+            )
+
+        self._pursue(ask)
+
+    def _pursue(self, ask: Ask) -> None:
+        for _ in range(ROUNDS_MAX):
+            actions = ask()
+            if not actions:
+                return
+            # Two carried out, one not: what was not is asked for again at the next candle.
+            if not all([self._carry_out(action) for action in actions]):
+                return
+
+    # --- orders that are out --------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Ask about every unsettled order, book what happened, and protect what was filled.
+
+        Raises ExchangeUnavailable when the exchange cannot be asked.
+        """
+        unsettled = self.state.orders.unsettled
+        if not unsettled:
+            return
+        resting = self._broker.open_order_filled()
+        changed = False
+        for order in list(unsettled.values()):
+            if order.status in RESTING and resting.get(order.id) == order.filled:
+                continue
+            changed |= self._settle_order(order)
+        if changed:
+            for market in sorted(self.state.positions):
+                self._pursue(
+                    lambda name=market: protect(
+                        self.state, name, self._rules, time=self._clock.now_ms()
+                    )
+                )
+
+    def _settle_order(self, order: Order) -> bool:
+        now = self._clock.now_ms()
+        if order.status is OrderStatus.INTENDED:
+            reason = "the bot stopped before it was sent"
+            self.record([ev.OrderDropped(at=now, order_id=order.id, reason=reason)])
+            return True
+        report = self._broker.order_report(order)
+        if report is None:
+            if order.status is OrderStatus.SENT:
+                cause = "the bot stopped before the answer; the exchange does not know it yet"
+                self.record([ev.OrderUnknown(at=now, order_id=order.id, cause=cause)])
+            return False
+        events = report_events(order, report, at=now)
+        self.record(events)
+        return bool(events)
+
+    # --- carrying out ---------------------------------------------------------------------------
+
+    def _carry_out(self, action: Action) -> bool:
+        """Do one thing; return whether the world may have changed by it."""
+        match action:
+            case Place():
+                return self._place([action.order])
+            case PlaceOco():
+                return self._place([action.stop, action.target])
+            case Cancel():
+                return self._cancel(action)
+            case Refuse():
+                self._refuse(action)
+                return False
+
+    def _place(self, approved: list[Approved]) -> bool:
+        now = self._clock.now_ms()
+        self.record([_intended(each, at=now) for each in approved])
+        if not self._latch.is_armed():
+            for each in approved:
+                reason = "trading was halted before it was sent"
+                self.record([ev.OrderDropped(at=now, order_id=each.order_id, reason=reason)])
+            self.halt("the emergency stop is latched")
+            return False
+        self.record(
+            [
+                ev.OrderSent(at=now, order_id=each.order_id, window_ms=self._window_ms)
+                for each in approved
+            ]
+        )
+        # The wire, once: whatever happens now, this order is never sent again.
+        if len(approved) == 2:
+            outcomes = self._broker.place_oco(approved[0], approved[1])
+        else:
+            outcomes = (self._broker.place_order(approved[0]),)
+        events: list[ev.Event] = []
+        for each, outcome in zip(approved, outcomes, strict=True):
+            order = self.state.orders.unsettled[each.order_id]
+            events += outcome_events(order, outcome, at=self._clock.now_ms())
+        self.record(events)
+        return True
+
+    def _cancel(self, action: Cancel) -> bool:
+        now = self._clock.now_ms()
+        order = action.order
+        self.record([ev.CancelSent(at=now, order_id=order.id, reason=action.reason)])
+        outcome = self._broker.cancel_order(order)
+        if isinstance(outcome, Unknown):
+            return False
+        if isinstance(outcome, Rejection):
+            # "Unknown order": it has just filled or expired; the fill wins.
+            return self._settle_order(order)
+        events = report_events(order, outcome, at=self._clock.now_ms())
+        self.record(events)
+        self._settle_siblings(order)
+        return bool(events)
+
+    def _settle_siblings(self, order: Order) -> None:
+        """Book the end of the OCO sibling that the exchange cancelled with `order`."""
+        for other in self.state.orders.of(order.market):
+            if other.status in RESTING and other.closed_at == order.closed_at:
+                self._settle_order(other)
+
+    def _refuse(self, action: Refuse) -> None:
+        refused = action.refused
+        intent = refused.intent
+        self.record(
+            [
+                ev.IntentRefused(
+                    at=self._clock.now_ms(),
+                    market=intent.market,
+                    side=intent.side,
+                    leg=intent.leg,
+                    quantity=intent.quantity,
+                    closed_at=intent.closed_at,
+                    control=refused.control,
+                    limit=refused.limit,
+                    value=refused.value,
+                    message=refused.message,
+                )
+            ]
+        )
+
+    def halt(self, reason: str) -> None:
+        """Set trading to HALTED; only a person lifts it."""
+        if self.state.trading is not TradingState.HALTED:
+            self.record(
+                [
+                    ev.TradingStateChanged(
+                        at=self._clock.now_ms(), state=TradingState.HALTED, reason=reason
+                    )
+                ]
+            )
+
+
+def _intended(approved: Approved, *, at: int) -> ev.OrderIntended:
+    intent = approved.intent
+    return ev.OrderIntended(
+        at=at,
+        order_id=approved.order_id,
+        market=intent.market,
+        side=intent.side,
+        kind=intent.kind,
+        leg=intent.leg,
+        quantity=intent.quantity,
+        reference_price=intent.reference_price,
+        closed_at=intent.closed_at,
+        strategy=intent.strategy,
+        reason=intent.reason,
+        price=intent.price,
+        stop_price=intent.stop_price,
+    )
