@@ -36,7 +36,7 @@ def ema(values: Floats, period: int) -> Floats:
     """Return the exponential mean of weight 2/(period + 1); NaN for the first `period - 1`.
 
     Seeded with the first value, as `ta` does; TA-Lib seeds with a simple mean, and the two agree
-    to nine digits after about eleven periods.
+    to nine digits after about nine periods.
     """
     return _array(EMAIndicator(pd.Series(values), check_period(period)).ema_indicator())
 
