@@ -1,0 +1,137 @@
+"""The ccxt client: one exchange on one private event loop, its errors turned into ours.
+
+Law: nothing here retries. ccxt's own retry of private calls stays off: a second POST may be a second
+order. Numbers arrive as text (`number: str`) and never become floats on the way to money.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import ccxt.async_support as ccxt
+
+from tradebot.errors import ConfigError, ExchangeUnavailable, KeystoreError
+
+HTTP_TIMEOUT_MS = 15_000
+RECEIVE_WINDOW_MS = 5_000
+# Client options that would resend orders, change number types or print secrets.
+FORBIDDEN_OPTIONS = frozenset(
+    {"number", "verbose", "apiKey", "secret", "password", "maxRetriesOnFailure", "enableRateLimit"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientSettings:
+    """How to reach an exchange. `passthrough` is the config's `[exchange.ccxt]`."""
+
+    exchange: str
+    api_key: str = ""
+    secret: str = field(default="", repr=False)
+    is_testnet: bool = False
+    has_rate_limit: bool = True
+    passthrough: Mapping[str, Any] = field(default_factory=dict)
+    now_ms: Callable[[], int] | None = None
+
+
+class CcxtClient:
+    """A ccxt client whose coroutines are run to their end, several at once where asked."""
+
+    def __init__(self, settings: ClientSettings) -> None:
+        self.exchange = settings.exchange
+        self._loop = asyncio.new_event_loop()
+        self.raw = _build(settings)
+
+    def call(self, method: str, *arguments: Any, **keywords: Any) -> Any:
+        """Run one ccxt method. Raises whatever ccxt raises."""
+        return self._loop.run_until_complete(getattr(self.raw, method)(*arguments, **keywords))
+
+    def gather(self, calls: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
+        """Run several ccxt coroutines at once; each result is a value or the exception it raised."""
+
+        async def together() -> list[Any]:
+            return await asyncio.gather(*calls, return_exceptions=True)
+
+        return self._loop.run_until_complete(together())
+
+    def close(self) -> None:
+        """Close the connections and the loop."""
+        if self._loop.is_closed():
+            return
+        self._loop.run_until_complete(self.raw.close())
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.close()
+
+
+def _build(settings: ClientSettings) -> Any:
+    if settings.exchange not in ccxt.exchanges:
+        raise ConfigError(
+            f"exchange {settings.exchange!r} is not known to the exchange library",
+            hint="set [exchange] id to one of ccxt's ids, such as binance",
+        )
+    forbidden = FORBIDDEN_OPTIONS & set(settings.passthrough)
+    if forbidden:
+        raise ConfigError(
+            f"[exchange.ccxt] may not set {', '.join(sorted(forbidden))}",
+            hint="these would resend orders, change numbers or show secrets",
+        )
+    options = {
+        "fetchMarkets": {"types": ["spot"]},
+        "fetchMargins": False,
+        "fetchCurrencies": False,
+        "defaultType": "spot",
+        "warnOnFetchOpenOrdersWithoutSymbol": False,
+        "fetchOpenOrders": {"warnWithoutSymbol": False},
+        "recvWindow": RECEIVE_WINDOW_MS,
+        "adjustForTimeDifference": settings.now_ms is None,
+        **settings.passthrough.get("options", {}),
+    }
+    if options.get("maxRetriesOnFailure"):
+        raise ConfigError(
+            "[exchange.ccxt] options may not set maxRetriesOnFailure",
+            hint="it sends orders again after an unknown answer",
+        )
+    passthrough = {key: value for key, value in settings.passthrough.items() if key != "options"}
+    client = getattr(ccxt, settings.exchange)(
+        {
+            "timeout": HTTP_TIMEOUT_MS,
+            **_plain(passthrough),
+            "apiKey": settings.api_key,
+            "secret": settings.secret,
+            "enableRateLimit": settings.has_rate_limit,
+            "number": str,
+            "options": _plain(options),
+        }
+    )
+    if settings.is_testnet:
+        client.set_sandbox_mode(True)
+    if settings.now_ms is not None:
+        # Signed requests carry a timestamp: it comes from the clock that the bot lives by.
+        client.milliseconds = settings.now_ms
+    return client
+
+
+def _plain(value: Any) -> Any:
+    """Return TOML values as ccxt takes them: its time-outs are ints, not Decimals."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else str(value)
+    return value
+
+
+def read_error(error: Exception, what: str, exchange: str) -> Exception:
+    """Return our error for what ccxt raised while reading; `what` says what was asked."""
+    kind = type(error).__name__
+    if isinstance(error, (ccxt.AuthenticationError, ccxt.PermissionDenied)):
+        return KeystoreError(
+            f"{exchange} refuses the key: {kind}",
+            hint="check the key and its IP list, then `tradebot keys add`",
+        )
+    if isinstance(error, ccxt.BaseError):
+        hint = "nothing was changed; check the network, then the exchange's status page"
+        return ExchangeUnavailable(f"{exchange} cannot be asked for {what}: {kind}", hint=hint)
+    return error

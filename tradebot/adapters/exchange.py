@@ -1,0 +1,184 @@
+"""Reading from the exchange: markets, candles, time. Reads are retried a few times, orders never."""
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from math import isfinite
+from typing import Any, TypeVar
+
+import ccxt.async_support as ccxt
+import numpy as np
+import stamina
+
+from tradebot.adapters.ccxt_client import CcxtClient, read_error
+from tradebot.candles import CandleTable
+from tradebot.errors import ConfigError, ExchangeUnavailable
+from tradebot.model.market import FeeAsset, Market
+from tradebot.model.money import PPM, parse_decimal
+from tradebot.model.timeframe import timeframe_name
+
+READ_ATTEMPTS = 3
+CANDLES_PER_CALL_MAX = 1000
+STOP_MARKET = "STOP_LOSS"
+
+T = TypeVar("T")
+
+
+def retried(call: Callable[[], T], what: str, exchange: str) -> T:
+    """Return what a read returns, asked at most three times. Raises ExchangeUnavailable or KeystoreError.
+
+    Only network errors are asked again; a ban (429, 418) is not: asking again would lengthen it.
+    """
+
+    def is_passing(error: Exception) -> bool:
+        banned = (ccxt.DDoSProtection, ccxt.RateLimitExceeded, ccxt.InvalidNonce)
+        return isinstance(error, ccxt.NetworkError) and not isinstance(error, banned)
+
+    try:
+        for attempt in stamina.retry_context(on=is_passing, attempts=READ_ATTEMPTS, timeout=20):
+            with attempt:
+                return call()
+    except ccxt.BaseError as error:
+        raise read_error(error, what, exchange) from error
+    raise AssertionError("retry_context ends with a result or an error")
+
+
+class ExchangeReader:
+    """What the exchange says of itself: never orders, never a secret."""
+
+    def __init__(self, client: CcxtClient) -> None:
+        self._client = client
+
+    def now_ms(self) -> int:
+        """Return the exchange's time, in UTC ms."""
+        answer = self._read("fetch_time", what="its time")
+        if not isinstance(answer, int) or answer <= 0:
+            raise self._broken("its time", answer)
+        return answer
+
+    def markets(self, symbols: Sequence[str], timeframe_ms: int) -> dict[str, Market]:
+        """Return the rules of the wanted markets, by symbol, with this account's fees.
+
+        Raises ConfigError naming a market or timeframe that the exchange does not serve.
+        """
+        listed = self._read("load_markets", what="its markets")
+        if not isinstance(listed, dict) or not listed:
+            raise self._broken("its markets", listed)
+        name = timeframe_name(timeframe_ms)
+        if name not in (self._client.raw.timeframes or {}):
+            raise ConfigError(
+                f"{self._client.exchange} serves no {name} candles",
+                hint=f"set [bot] timeframe to one of {', '.join(self._client.raw.timeframes)}",
+            )
+        return {symbol: self._market(symbol, listed) for symbol in symbols}
+
+    def _market(self, symbol: str, listed: Mapping[str, Any]) -> Market:
+        entry = listed.get(symbol)
+        if entry is None or not entry.get("spot"):
+            raise ConfigError(
+                f"{self._client.exchange} has no spot market {symbol}",
+                hint="see its list of markets; [bot] markets takes names such as BTC/USDT",
+            )
+        if entry.get("active") is False:
+            raise ConfigError(
+                f"{symbol} is not trading on {self._client.exchange} now",
+                hint="drop it from [bot] markets until it is listed as trading again",
+            )
+        kinds = entry.get("info", {}).get("orderTypes", [STOP_MARKET])
+        if STOP_MARKET not in kinds:
+            raise ConfigError(
+                f"{symbol}: {self._client.exchange} takes no stop-market orders there",
+                hint="without one a position could not be protected; drop the market",
+            )
+        maker, taker = self._fees(entry)
+        limits = entry["limits"]
+        try:
+            return Market(
+                exchange=self._client.exchange,
+                base=entry["base"],
+                quote=entry["quote"],
+                tick=parse_decimal(entry["precision"]["price"]),
+                step=parse_decimal(entry["precision"]["amount"]),
+                quantity_min=parse_decimal(limits["amount"]["min"] or "0"),
+                notional_min=parse_decimal(limits["cost"]["min"] or "0"),
+                maker_ppm=int(maker * PPM),
+                taker_ppm=int(taker * PPM),
+                fee_asset=FeeAsset.RECEIVED,
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._broken(f"the rules of {symbol}", error) from error
+
+    def _fees(self, entry: Mapping[str, Any]) -> tuple[Decimal, Decimal]:
+        """Return maker and taker fee fractions: the account's where a key can ask, else the list's."""
+        raw = self._client.raw
+        if raw.apiKey and hasattr(raw, "private_get_account_commission"):
+            answer = self._read(
+                "private_get_account_commission", {"symbol": entry["id"]}, what="its fees"
+            )
+            rates = answer.get("standardCommission", {})
+            return parse_decimal(rates["maker"]), parse_decimal(rates["taker"])
+        return parse_decimal(str(entry["maker"])), parse_decimal(str(entry["taker"]))
+
+    def candles(
+        self, wanted: Mapping[str, int], timeframe_ms: int, *, now_ms: int
+    ) -> dict[str, CandleTable]:
+        """Return the newest closed candles of several markets at once: up to `wanted[symbol]` of each.
+
+        Raises ExchangeUnavailable; an answer that is not candles counts as no answer.
+        """
+        name = timeframe_name(timeframe_ms)
+        tables = {}
+        for symbol, answer in self._fetch_rows(wanted, name).items():
+            table = _table(symbol, timeframe_ms, answer, self._client.exchange)
+            closed = table.between(0, now_ms - timeframe_ms + 1)
+            tables[symbol] = closed.last(wanted[symbol])
+        return tables
+
+    def _fetch_rows(self, wanted: Mapping[str, int], name: str) -> dict[str, list[Any]]:
+        def fetch() -> list[Any]:
+            # One more than wanted: the newest may not have closed.
+            calls = [
+                self._client.raw.fetch_ohlcv(
+                    symbol, name, None, min(count + 1, CANDLES_PER_CALL_MAX)
+                )
+                for symbol, count in wanted.items()
+            ]
+            answers = self._client.gather(calls)
+            for answer in answers:
+                if isinstance(answer, BaseException):
+                    raise answer
+            return answers
+
+        answers = retried(fetch, "candles", self._client.exchange)
+        return dict(zip(wanted, answers, strict=True))
+
+    def _read(self, method: str, *arguments: Any, what: str) -> Any:
+        return retried(
+            lambda: self._client.call(method, *arguments), what, self._client.exchange
+        )
+
+    def _broken(self, what: str, answer: object) -> ExchangeUnavailable:
+        return ExchangeUnavailable(
+            f"{self._client.exchange} answered rubbish when asked for {what}: {str(answer)[:80]!r}",
+            hint="a proxy or captive portal may be answering in its place",
+        )
+
+
+def _table(symbol: str, timeframe_ms: int, rows: object, exchange: str) -> CandleTable:
+    """Return ccxt's candle rows as a table, checked: an empty or broken answer is no answer."""
+    broken = ExchangeUnavailable(
+        f"{exchange} answered rubbish when asked for the candles of {symbol}",
+        hint="a proxy or captive portal may be answering in its place",
+    )
+    if not isinstance(rows, list):
+        raise broken
+    try:
+        times = np.array([int(row[0]) for row in rows], dtype=np.int64)
+        values = [[float(cell) for cell in row[1:6]] for row in rows]
+    except (TypeError, ValueError, IndexError):
+        raise broken from None
+    if any(len(row) != 5 or not all(map(isfinite, row)) or min(row[:4]) <= 0 for row in values):
+        raise broken
+    if (np.diff(times) <= 0).any() or (times % timeframe_ms).any():
+        raise broken
+    columns = np.array(values, dtype=np.float64).reshape(-1, 5).T
+    return CandleTable(symbol, timeframe_ms, times, *columns)

@@ -1,0 +1,71 @@
+"""The trading loop's body: settle, read what closed, step; and the one way to start.
+
+Law: a tick asks which closed candles are undecided, never whether a timer fired: a missed wake loses
+nothing, and a candle is decided once.
+"""
+
+from dataclasses import dataclass
+
+from tradebot.model.market import Candle
+from tradebot.runtime.feed import Feed, Reading
+from tradebot.runtime.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """What one tick did: the close times it decided, and those it found too late to trade."""
+
+    decided: tuple[int, ...] = ()
+    missed: tuple[int, ...] = ()
+
+
+class Trader:
+    """A session and the feed it lives on."""
+
+    def __init__(self, session: Session, feed: Feed, *, timeframe_ms: int) -> None:
+        self.session = session
+        self._feed = feed
+        self._timeframe_ms = timeframe_ms
+
+    def start(self, now_ms: int) -> None:
+        """Fetch history, settle what was out, and decide the newest candle again.
+
+        The same path serves a first start, a restart and a crash; after an orderly stop it changes
+        nothing. Raises ExchangeUnavailable.
+        """
+        latest = self.session.state.feed.latest
+        self._feed.begin(latest or now_ms)
+        self.session.settle()
+        if latest and now_ms - latest <= self._fresh_ms:
+            exposures = self.session.state.feed.exposures
+            for market, candle in sorted(self._feed.last_candles(latest).items()):
+                self.session.decide(market, candle, exposures.get(market))
+
+    def tick(self, now_ms: int) -> Ticked:
+        """Settle what is out, then decide every candle that has closed and is undecided.
+
+        Raises ExchangeUnavailable; what was not read is found by the next tick.
+        """
+        self.session.settle()
+        groups = self._feed.refresh(now_ms)
+        decided, missed = [], []
+        for closed_at, readings in groups.items():
+            is_missed = closed_at < max(groups) or now_ms - closed_at > self._fresh_ms
+            (missed if is_missed else decided).append(closed_at)
+            self._step(closed_at, readings, is_missed)
+        return Ticked(tuple(decided), tuple(missed))
+
+    @property
+    def _fresh_ms(self) -> int:
+        # Half a candle late, the price that the signal saw is no longer the price we would pay.
+        return self._timeframe_ms // 2
+
+    def _step(self, closed_at: int, readings: list[Reading], is_missed: bool) -> None:
+        candles: dict[str, Candle] = {}
+        exposures: dict[str, int | None] = {}
+        why: dict[str, str] = {}
+        for reading in readings:
+            candles[reading.market] = reading.candle
+            exposures[reading.market] = reading.signal.exposure_ppm
+            why[reading.market] = "; ".join(reading.signal.reasons)
+        self.session.step(closed_at, candles, exposures, missed=is_missed, why=why)
