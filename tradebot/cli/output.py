@@ -1,0 +1,95 @@
+"""How commands speak: results on stdout, words for people on stderr, plain text off a terminal.
+
+Law: stdout holds the result and nothing else, so that a pipe or `--json` can trust it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import TYPE_CHECKING, TextIO
+
+from tradebot.model.money import plain
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+
+def emit(result: Mapping[str, object], text: RenderableType, as_json: bool) -> None:
+    """Print the result: as one line of JSON, or as text or a table for people."""
+    if as_json:
+        print(to_json(result))
+    elif isinstance(text, str):
+        if text:  # A table without rows has no line at all.
+            print(text)
+    else:
+        from rich.console import Console
+
+        Console(file=sys.stdout).print(text)
+
+
+def to_json(result: Mapping[str, object]) -> str:
+    """Return one JSON object on one line, money as plain strings. Raises ValueError for NaN."""
+    return json.dumps(result, default=_plain, ensure_ascii=False, allow_nan=False)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, Decimal):
+        return plain(value)
+    raise TypeError(f"{type(value).__name__} has no place in a result")
+
+
+def table(rows: Sequence[Sequence[object]], columns: Sequence[str]) -> str | Table:
+    """Return a table for people on a terminal, tab-separated lines with a header elsewhere.
+
+    A column whose name ends in `>` is a number: its cells stand to the right, without the mark.
+    """
+    names = [name.removesuffix(">") for name in columns]
+    cells = [[_cell(cell) for cell in row] for row in rows]
+    if not is_terminal(sys.stdout):
+        return "\n".join("\t".join(line) for line in [names, *cells])
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for column, name in zip(columns, names, strict=True):
+        shown.add_column(name, justify="right" if column.endswith(">") else "left")
+    for line in cells:
+        shown.add_row(*(Text(cell) for cell in line))  # Text: a cell's [brackets] are no markup.
+    return shown
+
+
+def _cell(value: object) -> str:
+    text = plain(value) if isinstance(value, Decimal) else "" if value is None else str(value)
+    return " ".join(text.split())  # A tab or line break inside would make a cell of its own.
+
+
+def note(text: str) -> None:
+    """Tell the person at the terminal something that is not the result."""
+    print(text, file=sys.stderr)
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Say whether a person with a capable terminal reads this stream."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+@contextmanager
+def progress(description: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+    """Show a progress bar on stderr, on a terminal only; yield `advance(steps)`."""
+    if not is_terminal(sys.stderr):
+        yield lambda steps: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as Remaining
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Remaining())
+    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
+        task = bar.add_task(description, total=total)
+        yield lambda steps: bar.advance(task, steps)
