@@ -1,0 +1,20 @@
+"""What every test runs under: a money context that traps floats, repeatable random examples."""
+
+import decimal
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+
+from tradebot.model.money import MONEY_CONTEXT
+
+# Derandomized: the same examples in every run, so that a failure is anybody's to repeat.
+settings.register_profile("tradebot", derandomize=True, deadline=None, max_examples=100)
+settings.load_profile("tradebot")
+
+
+@pytest.fixture(autouse=True)
+def _money_context() -> Iterator[None]:
+    """Run each test as the Session runs: a float that meets a Decimal is an error."""
+    with decimal.localcontext(MONEY_CONTEXT):
+        yield
