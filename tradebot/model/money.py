@@ -4,7 +4,6 @@ Law: `from_float` is the only place where a float may become money.
 """
 
 from decimal import (
-    ROUND_DOWN,
     ROUND_HALF_EVEN,
     Context,
     Decimal,
@@ -72,20 +71,28 @@ def from_units(units: int, decimals: int) -> Decimal:
 
 
 def from_float(value: float, decimals: int) -> Decimal:
-    """Return a float as money: finite, rounded half-even to `decimals`. Raises ValueError for NaN or infinity."""
+    """Return a float as money, rounded half-even to `decimals`.
+
+    Raises ValueError for NaN, infinity and what has more digits than money has.
+    """
     if not isfinite(value):
         raise ValueError(f"{value!r} is not a finite number")
     # repr is the shortest text that reads back as this float: what the exchange or file wrote.
-    return Decimal(repr(value)).quantize(
-        Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_EVEN, context=MONEY_CONTEXT
-    )
+    # The class's own, because numpy's floats write their type around it.
+    text = float.__repr__(value)
+    try:
+        return Decimal(text).quantize(
+            Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_EVEN, context=MONEY_CONTEXT
+        )
+    except InvalidOperation:
+        raise ValueError(f"{text} is too large") from None
 
 
 def floor_to_step(value: Decimal, step: Decimal) -> Decimal:
     """Return the largest multiple of `step` that is not above the non-negative `value`."""
     assert value >= 0 and step > 0, (value, step)
-    count = (value / step).to_integral_value(rounding=ROUND_DOWN)
-    return MONEY_CONTEXT.multiply(count, step)
+    # Integer division is exact or raises; a quotient would be rounded, and maybe up.
+    return MONEY_CONTEXT.multiply(MONEY_CONTEXT.divide_int(value, step), step)
 
 
 def to_ppm(fraction: Decimal) -> int:
