@@ -19,8 +19,9 @@ Convert = Callable[[Any], Any]
 
 
 def encode(event: Event) -> str:
-    """Return the event's fields as canonical JSON: sorted keys, no spaces, no floats."""
-    return json.dumps(_plain(event), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    """Return the event's fields as canonical JSON: sorted keys, no spaces, no floats, ASCII."""
+    # ASCII, because an exchange's message may hold lone surrogates, which no disk takes as UTF-8.
+    return json.dumps(_plain(event), sort_keys=True, separators=(",", ":"))
 
 
 def decode(kind: str, text: str) -> Event:
@@ -45,6 +46,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str):
         return str(value)
     if isinstance(value, Decimal):
+        if not value.is_finite():
+            raise ValueError(f"{value} is not finite: it cannot be journalled")
         return plain(value)
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
@@ -55,8 +58,6 @@ def _plain(value: Any) -> Any:
             item.name: _plain(getattr(value, item.name)) for item in dataclasses.fields(value)
         }
     raise TypeError(f"{type(value).__name__} cannot be journalled")
-
-
 
 
 def _converter(hint: Any) -> Convert:
@@ -72,7 +73,8 @@ def _converter(hint: Any) -> Convert:
         item = _converter(typing.get_args(hint)[1])
         return lambda value: {key: item(each) for key, each in value.items()}
     if hint is Decimal:
-        return parse_decimal
+        text = _checked(str)  # A JSON number has been a float: its digits are not to be trusted.
+        return lambda value: parse_decimal(text(value))
     if hint in (int, bool, str):
         return _checked(hint)
     if isinstance(hint, type) and issubclass(hint, StrEnum):
