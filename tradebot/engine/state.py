@@ -167,7 +167,7 @@ def _moved(state: State, order: Order, status: OrderStatus) -> State:
     """Return the state with `order` in `status`, filed under unsettled or settled."""
     known = state.orders.get(order.id)
     assert known is not None, order.id
-    if status is not known.status and status not in TRANSITIONS[known.status]:
+    if status not in TRANSITIONS[known.status]:
         raise InvariantError(f"order {order.id}: {known.status} cannot become {status}")
     order = replace(order, status=status)
     unsettled, settled = dict(state.orders.unsettled), dict(state.orders.settled)
