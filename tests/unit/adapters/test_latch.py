@@ -1,0 +1,157 @@
+"""The latch: halting always works, survives every restart, and only a person lifts it."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.support.disks import full_disk
+from tradebot.adapters.clock import VirtualClock
+from tradebot.adapters.latch import FileLatch, LatchState
+
+NOW_MS = 1_700_000_000_000
+
+
+def latch_in(folder: Path, now_ms: int = NOW_MS) -> FileLatch:
+    return FileLatch(folder / "latch", VirtualClock(now_ms))
+
+
+def test_a_folder_never_used_is_new_and_not_armed(tmp_path: Path) -> None:
+    latch = latch_in(tmp_path)
+    assert latch.is_new()
+    assert not latch.is_armed()
+    assert latch.state() == LatchState(False, "never armed", None)
+
+
+def test_arming_allows_trading_and_says_why_and_since_when(tmp_path: Path) -> None:
+    latch = latch_in(tmp_path)
+    latch.arm("first start")
+    assert latch.is_armed()
+    assert not latch.is_new()
+    assert latch.state() == LatchState(True, "first start", NOW_MS)
+
+
+def test_halting_survives_a_restart_until_someone_arms_again(tmp_path: Path) -> None:
+    latch_in(tmp_path).arm("first start")
+    result = latch_in(tmp_path, NOW_MS + 1).halt("tradebot kill")
+    assert (result.is_halted, result.is_noted, result.problem) == (True, True, "")
+    restarted = latch_in(tmp_path, NOW_MS + 2)
+    assert not restarted.is_armed()
+    assert not restarted.is_new()
+    assert restarted.state() == LatchState(False, "tradebot kill", NOW_MS + 1)
+    restarted.arm("resumed by hand")
+    assert latch_in(tmp_path).state() == LatchState(True, "resumed by hand", NOW_MS + 2)
+
+
+def test_another_process_sees_the_halt_at_its_next_look(tmp_path: Path) -> None:
+    bot, killer = latch_in(tmp_path), latch_in(tmp_path)
+    bot.arm("start")
+    killer.halt("stop now")
+    assert not bot.is_armed()
+
+
+def test_halting_twice_keeps_the_first_reason(tmp_path: Path) -> None:
+    latch = latch_in(tmp_path)
+    latch.halt("daily loss")
+    assert latch.halt("tradebot kill").is_halted
+    assert latch.state().reason == "daily loss"
+
+
+def test_arming_twice_keeps_the_first_reason(tmp_path: Path) -> None:
+    latch = latch_in(tmp_path)
+    latch.arm("first start")
+    latch.arm("second start")
+    assert latch.state().reason == "first start"
+
+
+def test_halting_a_folder_that_does_not_exist_leaves_it_halted_not_new(tmp_path: Path) -> None:
+    latch = latch_in(tmp_path)
+    assert latch.halt("before the first start").is_halted
+    assert not latch.is_new()
+
+
+def test_a_full_disk_does_not_keep_it_from_halting(tmp_path: Path) -> None:
+    latch = latch_in(tmp_path)
+    latch.arm("start")
+    with full_disk():
+        result = latch.halt("tradebot kill")
+    assert result.is_halted
+    assert not result.is_noted
+    assert result.problem.endswith("HALTED cannot be written: File too large")
+    restarted = latch_in(tmp_path)
+    assert not restarted.is_armed()
+    assert restarted.state() == LatchState(False, "halted; no note says why", None)
+    assert not restarted.is_new(), "a restart that takes it for new would arm it again"
+    assert sorted(os.listdir(latch.folder)) == ["LATCH"]
+
+
+def test_arming_on_a_full_disk_leaves_it_halted(tmp_path: Path) -> None:
+    latch = latch_in(tmp_path)
+    latch.halt("tradebot kill")
+    with full_disk(), pytest.raises(OSError, match="File too large"):
+        latch.arm("resume")
+    assert not latch.is_armed()
+
+
+def test_a_token_that_cannot_be_removed_is_overruled_by_the_note(tmp_path: Path) -> None:
+    latch = latch_in(tmp_path)
+    (latch.folder / "ARMED").mkdir(parents=True)  # a folder cannot be unlinked, not even by root
+    result = latch.halt("tradebot kill")
+    assert result.is_halted
+    assert "ARMED cannot be removed: " in result.problem
+    assert latch.state().reason == "tradebot kill"
+
+
+def test_a_halt_that_could_do_nothing_says_so(tmp_path: Path) -> None:
+    latch = FileLatch(tmp_path / "file" / "latch", VirtualClock(NOW_MS))
+    (tmp_path / "file").touch()
+    result = latch.halt("tradebot kill")
+    assert not result.is_noted
+    assert result.problem.count("Not a directory") == 2
+
+
+@pytest.mark.parametrize(
+    "token",
+    [b"", b"{", b"[]", b"{}", b'{"reason": 1, "at": 1}', b'{"reason": "x", "at": "1"}', b"\xff",
+     b"[" * 100_000, b'{"reason": "x", "at": 1}' + b" " * 70_000],
+    ids=["empty", "cut", "list", "bare", "number", "text", "bytes", "deep", "long"],
+)  # fmt: skip
+def test_a_token_that_cannot_be_read_does_not_arm(tmp_path: Path, token: bytes) -> None:
+    latch = latch_in(tmp_path)
+    latch.arm("start")
+    (latch.folder / "ARMED").write_bytes(token)
+    assert not latch.is_armed()
+    assert latch.state() == LatchState(False, "the file ARMED cannot be read", None)
+
+
+def test_a_symbolic_link_does_not_arm(tmp_path: Path) -> None:
+    latch = latch_in(tmp_path)
+    latch.arm("start")
+    elsewhere = tmp_path / "token"
+    (latch.folder / "ARMED").rename(elsewhere)
+    (latch.folder / "ARMED").symlink_to(elsewhere)
+    assert not latch.is_armed()
+
+
+def test_a_pipe_in_place_of_the_token_neither_arms_nor_hangs(tmp_path: Path) -> None:
+    latch = latch_in(tmp_path)
+    latch.folder.mkdir()
+    os.mkfifo(latch.folder / "ARMED")
+    assert not latch.is_armed()
+
+
+def test_a_note_that_cannot_be_read_still_halts(tmp_path: Path) -> None:
+    latch = latch_in(tmp_path)
+    latch.arm("start")
+    (latch.folder / "HALTED").touch()
+    assert latch.state() == LatchState(
+        False, "halted; the note that says why cannot be read", None
+    )
+
+
+def test_a_long_reason_is_cut_so_that_the_token_stays_readable(tmp_path: Path) -> None:
+    latch = latch_in(tmp_path)
+    latch.arm("x" * 1_000_000)
+    assert latch.state().reason == "x" * 1000
+    assert json.loads((latch.folder / "ARMED").read_text())["at"] == NOW_MS

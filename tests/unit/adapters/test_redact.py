@@ -1,0 +1,224 @@
+"""Secrets stay in their type, and out of every text in every spelling."""
+
+import base64
+import copy
+import html
+import json
+import pickle
+import re
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tradebot.adapters.redact import MASK, Redactor, Secret, plain_text
+
+CANARY = 'ca"na\\ry<+/=&>\'é 7f3a9c'
+PEM = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIOlzq8aNARY+/abcdefghijk\n-----END-----\n"
+
+SHOWS: dict[str, Callable[[Secret], str]] = {
+    "repr": repr,
+    "str": str,
+    "format": lambda secret: f"{secret:>40}",
+    "percent": lambda secret: "%s %r" % (secret, secret),  # noqa: UP031  # loggers format so
+    "json": lambda secret: json.dumps(secret, default=str),
+    "in a list": lambda secret: str([secret]),
+    "in a dict": lambda secret: repr({"secret": secret}),
+    "copy": lambda secret: repr(copy.copy(secret)),
+    "deepcopy": lambda secret: repr(copy.deepcopy([secret])),
+    "asdict": lambda secret: repr(asdict(Holder(secret))),
+    "dataclass": lambda secret: repr(Holder(secret)),
+    "exception": lambda secret: repr(ValueError(secret)),
+    "bytes": lambda secret: repr(getattr(secret, "__dict__", {})),
+}
+
+
+@dataclass(frozen=True)
+class Holder:
+    secret: Secret
+
+
+@pytest.mark.parametrize("show", SHOWS.values(), ids=SHOWS)
+def test_a_secret_is_not_shown_by(show: Callable[[Secret], str]) -> None:
+    assert "7f3a9c" not in show(Secret(CANARY))
+
+
+def test_a_secret_is_revealed_only_when_asked_by_name() -> None:
+    assert Secret(CANARY).reveal() == CANARY
+    assert repr(Secret(CANARY)) == "Secret(***)"
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_secret_cannot_be_pickled(protocol: int) -> None:
+    with pytest.raises(TypeError, match=r"^a Secret cannot be pickled$"):
+        pickle.dumps(Secret(CANARY), protocol)
+    with pytest.raises(TypeError, match=r"^a Secret cannot be pickled$"):
+        Secret(CANARY).__getstate__()
+
+
+def test_json_refuses_a_secret_without_showing_it() -> None:
+    with pytest.raises(TypeError) as caught:
+        json.dumps({"secret": Secret(CANARY)})
+    assert "7f3a9c" not in str(caught.value)
+
+
+def test_a_secret_cannot_be_changed() -> None:
+    secret = Secret(CANARY)
+    with pytest.raises(AttributeError, match=r"^a Secret cannot be changed$"):
+        secret._text = "other"
+    with pytest.raises(AttributeError, match=r"^a Secret cannot be changed$"):
+        del secret._text
+    assert secret.reveal() == CANARY
+
+
+def test_secrets_compare_by_text_and_only_with_secrets() -> None:
+    assert Secret("abcdef") == Secret("abcdef")
+    assert Secret("abcdef") != Secret("abcdeg")
+    assert Secret("\ud800") != Secret("x")
+    assert Secret("abcdef") != "abcdef"
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(Secret("abcdef"))
+
+
+FORMS: dict[str, Callable[[str], str]] = {
+    "raw": lambda text: text,
+    "quote": lambda text: quote(text, safe=""),
+    "quote with slashes": quote,
+    "quote_plus": quote_plus,
+    "quote in small letters": lambda text: re.sub(
+        "%..", lambda found: found[0].lower(), quote(text, safe="")
+    ),
+    "quoted twice": lambda text: quote(quote(text, safe=""), safe=""),
+    "base64": lambda text: base64.b64encode(text.encode()).decode(),
+    "base64 for urls": lambda text: base64.urlsafe_b64encode(text.encode()).decode(),
+    "basic authorization": lambda text: base64.b64encode(f"u:{text}".encode()).decode(),
+    "base64 at the third place": lambda text: base64.b64encode(f"ux{text}y".encode()).decode(),
+    "hex": lambda text: text.encode().hex(),
+    "HEX": lambda text: text.encode().hex().upper(),
+    "repr": repr,
+    "repr of bytes": lambda text: repr(text.encode()),
+    "json": json.dumps,
+    "json as utf-8": lambda text: json.dumps(text, ensure_ascii=False),
+    "repr in json": lambda text: json.dumps(repr(text)),
+    "json in json": lambda text: json.dumps(json.dumps(text)),
+    "json in json in json": lambda text: json.dumps(json.dumps(json.dumps(text))),
+    "html": html.escape,
+}
+
+
+@pytest.mark.parametrize("secret", [CANARY, PEM, "plainkey0123456789"], ids=["odd", "pem", "key"])
+@pytest.mark.parametrize("encode", FORMS.values(), ids=FORMS)
+def test_a_registered_secret_is_masked_as(encode: Callable[[str], str], secret: str) -> None:
+    redactor = Redactor([Secret(secret)])
+    whole = encode(secret)
+    shown = redactor(f"before {whole} after")
+    assert shown.startswith("before ")
+    assert shown.endswith(" after")
+    assert MASK in shown
+    # No piece of it as long as eight characters may stay.
+    pieces = {whole[at : at + 8] for at in range(len(whole) - 7)}
+    left = {piece for piece in pieces if piece in shown and any(c.isalnum() for c in piece)}
+    assert not left, left
+
+
+def test_a_line_of_a_key_file_is_masked_alone() -> None:
+    redactor = Redactor([Secret(PEM)])
+    assert redactor("error at MHcCAQEEIOlzq8aNARY+/abcdefghijk") == f"error at {MASK}"
+
+
+@given(st.text(min_size=6, max_size=60), st.text(max_size=9), st.text(max_size=9))
+def test_no_secret_survives_raw_or_in_json(secret: str, before: str, after: str) -> None:
+    redactor = Redactor([Secret(secret)])
+    for text in (secret, json.dumps(secret)[1:-1], base64.b64encode(_bytes(secret)).decode()):
+        assert text not in redactor(before + text + after)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("GET /api/v3/order?symbol=X&signature=0a1b2c&x=1", "signature=***&x=1"),
+        ("{'symbol': 'X', 'signature': '0a1b2c'}", "'signature': '***'}"),
+        ('{"signature": "0a1b2c"}', '{"signature": "***"}'),
+        (json.dumps({"body": json.dumps({"signature": "0a1b2c"})}), '{\\"signature\\": \\"***\\"}'),
+        ("signature%3D0a1b2c", "signature%3D***"),
+        ("X-MBX-APIKEY: 0a1b2c", "X-MBX-APIKEY: ***"),
+        ("headers {'X-MBX-APIKEY': '0a1b2c', 'Accept': 'x'}", "'X-MBX-APIKEY': '***', 'Accept'"),
+        ("[('x-mbx-apikey', b'0a1b2c')]", "[('x-mbx-apikey', b'***')]"),
+        ("OK-ACCESS-PASSPHRASE=0a1b2c", "OK-ACCESS-PASSPHRASE=***"),
+        ("Authorization: Bearer 0a1b2c", "Authorization: Bearer ***"),
+        ("https://hooks.slack.com/services/T0/B0/0a1b2c", "https://hooks.slack.com/services/***"),
+        ('"POST /services/T012AB/B034CD/0a1b2c HTTP/1.1" 404', '"POST /services/*** HTTP/1.1" 404'),
+        ("https://discord.com/api/webhooks/123/0a1b2c", "/api/webhooks/***"),
+        ("https://api.telegram.org/bot123:0a1b2c/sendMessage", "/bot***/sendMessage"),
+        ("/bot123%3A0a1b2c/getMe", "/bot***/getMe"),
+    ],
+)
+def test_what_is_shaped_like_a_secret_is_masked_unregistered(text: str, shown: str) -> None:
+    assert shown in Redactor()(text)
+    assert "0a1b2c" not in Redactor()(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["BTC/USDT BUY 0.5 @ 20,000", "services are up", "robots/bottle", "design: a=b", "order tb-1"],
+)
+def test_ordinary_lines_stay_as_they_are(text: str) -> None:
+    assert Redactor([Secret("plainkey0123456789")])(text) == text
+
+
+def test_a_text_too_short_to_tell_apart_is_not_masked() -> None:
+    assert Redactor([Secret("12345")])("price 12345") == "price 12345"
+    assert Redactor([Secret("123456")])("price 123456") == "price ***"
+
+
+def test_a_secret_inside_another_leaves_no_rest() -> None:
+    redactor = Redactor([Secret("abcdef"), Secret("abcdef-ghijkl")])
+    assert redactor("x abcdef-ghijkl x abcdef x") == "x *** x *** x"
+
+
+def test_secrets_can_be_registered_later() -> None:
+    redactor = Redactor()
+    assert redactor("first0 second") == "first0 second"
+    redactor.register(Secret("first0"))
+    redactor.register(Secret("second"))
+    assert redactor("first0 second") == "*** ***"
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("\x1b[31mred\x1b[0m", "red"),
+        ("\x1b]0;title\x07shown", "shown"),
+        ("\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "link"),
+        ("\x9b2Jcleared", "cleared"),
+        ("\x1bPdevice\x1b\\x", "x"),
+        ("a\r\nb\tc\u2028d", "a b c d"),
+        ("a\x00\x07\x08b\x7f", "ab"),
+        ("\u202egpj.exe\u202c\u200b\ufeff", "gpj.exe"),
+        ("  x  ", "x"),
+        ("\ud800x", "x"),
+        ("5 % — 20 €", "5 % — 20 €"),
+    ],
+)
+def test_plain_text_holds_no_escape_or_invisible_character(text: str, plain: str) -> None:
+    assert plain_text(text) == plain
+
+
+def test_plain_text_is_cut_and_says_so() -> None:
+    assert plain_text("x" * 100, length_max=20) == "x" * 14 + " [cut]"
+    assert plain_text("x" * 20, length_max=20) == "x" * 20
+
+
+@given(st.text())
+def test_plain_text_is_one_line_of_visible_text(text: str) -> None:
+    shown = plain_text(text)
+    assert len(shown.splitlines()) <= 1
+    assert plain_text(shown) == shown
+    shown.encode()

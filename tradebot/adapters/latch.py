@@ -1,0 +1,121 @@
+"""The emergency stop on disk: trading is allowed only while the file ARMED is there.
+
+Law: halting removes before it writes, because a full disk still lets a file be removed.
+"""
+
+import json
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from tradebot.adapters.files import sync_folder, write_atomically
+from tradebot.ports import Clock
+
+_ARMED = "ARMED"
+_HALTED = "HALTED"
+# Left for good by the first arm: a folder without any of the three files was never used.
+_MARK = "LATCH"
+_MARK_TEXT = b"Trading is allowed only while the file ARMED is here and HALTED is not.\n"
+_SIZE_MAX = 64 * 1024
+_REASON_MAX = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class LatchState:
+    """Whether trading is allowed, and the last word on why. `since` is UTC ms."""
+
+    armed: bool
+    reason: str
+    since: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class HaltResult:
+    """What a halt achieved. `problem` is empty when all of it worked."""
+
+    is_halted: bool
+    is_noted: bool
+    problem: str
+
+
+class FileLatch:
+    """A latch in `folder`, seen by every process that looks there; it outlives them all."""
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self.folder = folder
+        self._clock = clock
+        self._token = folder / _ARMED
+        self._note = folder / _HALTED
+        self._mark = folder / _MARK
+
+    def is_armed(self) -> bool:
+        """Return whether trading is allowed. Absent, unreadable or halted means no."""
+        return _read(self._token) is not None and not os.path.lexists(self._note)
+
+    def is_new(self) -> bool:
+        """Return whether this folder has never been armed nor halted."""
+        return not any(os.path.lexists(path) for path in (self._mark, self._token, self._note))
+
+    def state(self) -> LatchState:
+        """Return whether trading is allowed, since when and why."""
+        armed = self.is_armed()
+        found = _read(self._token if armed else self._note)
+        if found is not None:
+            return LatchState(armed, *found)
+        if os.path.lexists(self._note):
+            return LatchState(False, "halted; the note that says why cannot be read", None)
+        if os.path.lexists(self._token):
+            return LatchState(False, "the file ARMED cannot be read", None)
+        reason = "never armed" if self.is_new() else "halted; no note says why"
+        return LatchState(False, reason, None)
+
+    def arm(self, reason: str) -> None:
+        """Allow trading from now on. Raises OSError when the disk refuses; it is then halted."""
+        if self.is_armed():
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not self._mark.exists():
+            write_atomically(self._mark, _MARK_TEXT)
+        # ARMED comes last: a crash on the way leaves the latch halted.
+        self._note.unlink(missing_ok=True)
+        write_atomically(self._token, self._text(reason))
+
+    def halt(self, reason: str) -> HaltResult:
+        """Stop trading, whatever else is broken. Never raises; a first note is not overwritten."""
+        problems = []
+        try:
+            self._token.unlink(missing_ok=True)
+        except OSError as error:
+            problems.append(f"{self._token} cannot be removed: {error.strerror}")
+        is_noted = os.path.lexists(self._note)
+        try:
+            if not is_noted:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                write_atomically(self._note, self._text(reason))
+                is_noted = True
+            sync_folder(self.folder)
+        except OSError as error:
+            problems.append(f"{self._note} cannot be written: {error.strerror}")
+        return HaltResult(not self.is_armed(), is_noted, "; ".join(problems))
+
+    def _text(self, reason: str) -> bytes:
+        document = {"reason": reason[:_REASON_MAX], "at": self._clock.now_ms()}
+        return (json.dumps(document) + "\n").encode()
+
+
+def _read(path: Path) -> tuple[str, int] | None:
+    """Return reason and time of a latch file; None when absent or not one of ours."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return None
+            data = file.read(_SIZE_MAX + 1)
+        if len(data) > _SIZE_MAX:
+            return None
+        document = json.loads(data)
+        reason, at = document["reason"], document["at"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return (reason, at) if isinstance(reason, str) and isinstance(at, int) else None

@@ -1,0 +1,175 @@
+"""Secrets: a type that does not show them, a filter that takes them out of text, and plain text.
+
+Law: a secret leaves its `Secret` only through `reveal`, to be handed to a library that needs it.
+"""
+
+import base64
+import hmac
+import html
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from typing import Final, NoReturn
+from urllib.parse import quote, quote_plus
+
+MASK: Final = "***"
+# Shorter texts occur by chance in every line; the keystore refuses secrets that short.
+SECRET_LENGTH_MIN: Final = 6
+
+
+class Secret:
+    """A text that repr, str, format, json, pickle and copy do not show; equal in constant time."""
+
+    __slots__ = ("_text",)
+    _text: str
+    __hash__ = None  # type: ignore[assignment]  # a hash would be a second way to compare
+
+    def __init__(self, text: str) -> None:
+        object.__setattr__(self, "_text", text)
+
+    def reveal(self) -> str:
+        """Return the text itself."""
+        return self._text
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(_bytes(self._text), _bytes(other._text))
+
+    def __repr__(self) -> str:
+        return f"Secret({MASK})"
+
+    def __str__(self) -> str:
+        return MASK
+
+    def __format__(self, spec: str) -> str:
+        return MASK
+
+    def __copy__(self) -> "Secret":
+        return self
+
+    def __deepcopy__(self, memo: object) -> "Secret":
+        return self
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError("a Secret cannot be changed")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError("a Secret cannot be changed")
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError("a Secret cannot be pickled")
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("a Secret cannot be pickled")
+
+
+# An optional quote, itself escaped any number of times when JSON holds JSON.
+_QUOTE = r"""(?:\\*["'])?"""
+_BYTES = r"""(?:b(?=\\*["']))?"""
+_VALUE = r"""[^\s"'\\,;&<>(){}\[\]]+"""
+_HEADERS = (
+    "x-mbx-apikey|x-bapi-(?:api-key|sign)|ok-access-(?:key|sign|passphrase)"
+    "|kc-api-(?:key|sign|passphrase)|api-(?:key|sign)|authorization"
+)
+_PATTERNS: Final = tuple(
+    re.compile(text, re.IGNORECASE)
+    for text in (
+        rf"(\bsignature{_QUOTE}\s*(?:[=:,]|%3d)\s*{_BYTES}{_QUOTE}){_VALUE}",
+        rf"(\b(?:{_HEADERS}){_QUOTE}\s*[=:,]\s*{_BYTES}{_QUOTE}(?:(?:bearer|basic|token)\s+)?){_VALUE}",
+        r"(hooks\.slack\.com/(?:services|workflows|triggers)/)[\w/%.+-]+",
+        # urllib3 names the host and the path apart.
+        r"(/services/)T\w+/B\w+/\w+",
+        r"(/api/webhooks/)\d+/[\w-]+",
+        r"(/bot)\d+(?::|%3a)[\w-]+",
+    )
+)
+
+
+class Redactor:
+    """Takes the registered secrets, however encoded, and things shaped like secrets out of a text.
+
+    Call it with a text to get the text without them. Safe to use from several threads.
+    """
+
+    def __init__(self, secrets: Iterable[Secret] = ()) -> None:
+        self._forms: frozenset[str] = frozenset()
+        self._known: re.Pattern[str] | None = None
+        self.register(*secrets)
+
+    def register(self, *secrets: Secret) -> None:
+        """Mask these from now on, but for texts under 6 characters: they are in every line."""
+        forms = set(self._forms)
+        for secret in secrets:
+            for text in _parts(secret.reveal()):
+                forms.update(form for form in _encodings(text) if len(form) >= SECRET_LENGTH_MIN)
+        self._forms = frozenset(forms)
+        if forms:
+            # Longest first: a form that holds another one must go as a whole.
+            ordered = sorted(forms, key=lambda form: (-len(form), form))
+            self._known = re.compile("|".join(re.escape(form) for form in ordered))
+
+    def __call__(self, text: str) -> str:
+        if self._known is not None:
+            text = self._known.sub(MASK, text)
+        for pattern in _PATTERNS:
+            text = pattern.sub(rf"\g<1>{MASK}", text)
+        return text
+
+
+def _parts(text: str) -> Iterator[str]:
+    """Yield the text and, as tracebacks print lines apart, each long line of it."""
+    yield text
+    lines = text.splitlines()
+    if len(lines) > 1:
+        yield from (line for line in lines if len(line) >= 2 * SECRET_LENGTH_MIN)
+
+
+def _encodings(text: str) -> set[str]:
+    if len(text) < SECRET_LENGTH_MIN:
+        return set()
+    data = _bytes(text)
+    urls = {quote(data, safe=""), quote(data), quote_plus(data)}
+    plain = {text, *urls, *(re.sub(r"%..", lambda found: found[0].lower(), url) for url in urls)}
+    plain |= {quote(url, safe="") for url in urls}
+    plain |= {repr(text)[1:-1], repr(data)[2:-1], html.escape(text)}
+    plain |= {json.dumps(text, ensure_ascii=False)[1:-1]}
+    # A repr or a JSON text inside JSON is escaped once more, and a log line is JSON itself.
+    for _ in range(3):
+        plain |= {json.dumps(form)[1:-1] for form in plain}
+    return plain | {data.hex(), data.hex().upper()} | _base64_forms(data)
+
+
+def _base64_forms(data: bytes) -> set[str]:
+    """Return what base64 shows of `data` at each of its three positions in a longer text."""
+    forms = set()
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        forms.add(encode(data).decode())
+        for offset, lost in ((0, 0), (1, 2), (2, 3)):
+            coded = encode(bytes(offset) + data).decode().rstrip("=")
+            whole = (offset + len(data)) % 3 == 0
+            # First and last characters also carry bits of the neighbours, so they are not ours.
+            forms.add(coded[lost:] if whole else coded[lost:-1])
+    return forms
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+# CSI and OSC sequences of terminals, in their 7-bit and 8-bit forms.
+_ESCAPES = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
+    r"|(?:\x1b[\]P^_X]|[\x9d\x90])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
+    r"|\x1b[ -/]*[0-~]"
+)
+_SPACES = re.compile(r"[\s\x85\u2028\u2029]+")
+
+
+def plain_text(text: str, *, length_max: int = 3000) -> str:
+    """Return `text` on one line without escape sequences, control or invisible characters."""
+    text = _SPACES.sub(" ", _ESCAPES.sub("", text))
+    kept = "".join(char for char in text if unicodedata.category(char) not in ("Cc", "Cf", "Cs"))
+    kept = kept.strip()
+    return kept if len(kept) <= length_max else kept[: length_max - 6] + " [cut]"
