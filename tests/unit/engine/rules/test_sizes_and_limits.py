@@ -1,0 +1,63 @@
+"""How much to buy and what room a limit leaves, by hand: lots of 10, worth 4 at a price of 1."""
+
+import pytest
+
+from tradebot.engine.rules.limits import room, room_of_equity
+from tradebot.engine.rules.sizes import (
+    capped,
+    quantity_by_fraction,
+    quantity_by_risk,
+    quantity_for_cash,
+    scaled,
+)
+
+LOT, LOT_CASH = 10, 4
+
+
+@pytest.mark.parametrize(("cash", "quantity"), [(0, 0), (27, 0), (28, 10), (55, 10), (56, 20)])
+def test_cash_buys_whole_lots(cash: int, quantity: int) -> None:
+    # One lot at 7 costs 28.
+    assert quantity_for_cash(cash, 7, LOT, LOT_CASH) == quantity
+
+
+def test_fraction_of_equity_is_rounded_down_to_whole_lots() -> None:
+    # A half of 561 is 280: ten lots of 28. A half of 559 is 279: nine.
+    assert quantity_by_fraction(561, 500_000, 7, LOT, LOT_CASH) == 100
+    assert quantity_by_fraction(559, 500_000, 7, LOT, LOT_CASH) == 90
+
+
+@pytest.mark.parametrize(
+    ("price", "stop", "quantity"),
+    [
+        (7, 5, 120),  # 100 may be lost, a lot loses 2 x 4 = 8: twelve lots
+        (7, 6, 250),
+        (7, 7, 0),  # no distance, no risk to size by
+        (7, 8, 0),
+    ],
+)
+def test_risk_buys_what_may_be_lost_at_the_stop(price: int, stop: int, quantity: int) -> None:
+    assert quantity_by_risk(10_000, 10_000, price, stop, LOT, LOT_CASH) == quantity
+
+
+def test_risk_at_the_stop_is_never_more_than_asked() -> None:
+    assert quantity_by_risk(799, 10_000, 7, 6, LOT, LOT_CASH) == 10  # 7 may be lost, a lot loses 4
+    assert quantity_by_risk(399, 10_000, 7, 6, LOT, LOT_CASH) == 0
+
+
+def test_cap_lowers_and_never_raises() -> None:
+    assert capped(100, 280, 7, LOT, LOT_CASH) == 100
+    assert capped(100, 279, 7, LOT, LOT_CASH) == 90
+    assert capped(100, 10_000, 7, LOT, LOT_CASH) == 100
+    assert capped(100, 0, 7, LOT, LOT_CASH) == 0
+
+
+def test_exposure_scales_to_whole_lots() -> None:
+    assert scaled(100, 1_000_000, LOT) == 100
+    assert scaled(100, 550_000, LOT) == 50
+    assert scaled(100, 99_999, LOT) == 0
+
+
+def test_room_is_what_a_limit_still_allows_and_never_negative() -> None:
+    assert [room(10, used) for used in (0, 9, 10, 11)] == [10, 1, 0, 0]
+    assert room_of_equity(1001, 500_000, 100) == 400  # a half of 1001 is 500
+    assert room_of_equity(1000, 500_000, 501) == 0
