@@ -106,7 +106,7 @@ def _candles_closed(state: State, event: ev.CandlesClosed) -> State:
         spent = spent - ended
         refused = {name: control for name, control in refused.items() if name not in ended}
     closed_at = event.closed_at
-    every = len(event.closes) >= len(feed.closes)
+    every = event.closes.keys() >= feed.closes.keys()
     return _with_feed(
         state,
         Feed(
