@@ -171,9 +171,11 @@ def _moved(state: State, order: Order, status: OrderStatus) -> State:
         raise InvariantError(f"order {order.id}: {known.status} cannot become {status}")
     order = replace(order, status=status)
     unsettled, settled = dict(state.orders.unsettled), dict(state.orders.settled)
+    # A late fill of an ended order tells of its past; one of an ABSENT order, that it may be alive.
+    is_late = order.id in settled and known.status is not OrderStatus.ABSENT
     unsettled.pop(order.id, None)
     settled.pop(order.id, None)
-    if status in SETTLED or (known.status in SETTLED and status is OrderStatus.PARTIAL):
+    if status in SETTLED or is_late:
         settled[order.id] = order
         if len(settled) > SETTLED_KEPT_MAX:
             del settled[next(iter(settled))]
