@@ -6,7 +6,7 @@ same state. An event that contradicts the order table is our own bug and raises 
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any, cast
 
 from tradebot.engine.booking import book_fill
@@ -14,6 +14,7 @@ from tradebot.errors import InvariantError
 from tradebot.model import event as ev
 from tradebot.model.account import Position, TradingState
 from tradebot.model.market import Market, Scale, scales
+from tradebot.model.money import MONEY_CONTEXT
 from tradebot.model.order import SETTLED, TRANSITIONS, Leg, Order, OrderStatus
 
 # Settled orders stay known for late fills and for deciding a candle twice; older ones are in the journal.
@@ -205,6 +206,12 @@ def _order_accepted(state: State, event: ev.OrderAccepted) -> State:
 
 
 def _fill_booked(state: State, event: ev.FillBooked) -> State:
+    # Python's default of 28 digits would round a balance; the books are exact under any caller.
+    with localcontext(MONEY_CONTEXT):
+        return _filled(state, event)
+
+
+def _filled(state: State, event: ev.FillBooked) -> State:
     order = _order(state, event.order_id)
     fill = event.fill
     if fill.trade_id in order.trade_ids:

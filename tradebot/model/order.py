@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from tradebot.model.money import ZERO
+from tradebot.model.money import MONEY_CONTEXT, ZERO
 
 
 class Side(StrEnum):
@@ -154,7 +154,7 @@ class Order:
     @property
     def remaining(self) -> Decimal:
         """How much of the quantity has not been filled."""
-        return self.quantity - self.filled
+        return MONEY_CONTEXT.subtract(self.quantity, self.filled)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
