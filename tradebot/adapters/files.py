@@ -57,24 +57,30 @@ def read_private(path: Path, *, forbidden_mode: int = 0o077) -> bytes:
                 f"{path} is a symbolic link", "put the file itself there; links are not followed"
             ) from None
         raise KeystoreError(f"{path} cannot be read: {error.strerror}") from None
-    with os.fdopen(handle, "rb") as file:
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode):
-            raise KeystoreError(f"{path} is not a regular file")
-        if found.st_uid not in (os.geteuid(), 0):
-            raise KeystoreError(
-                f"{path} belongs to user {found.st_uid}, not to you ({os.geteuid()})",
-                f"chown {os.geteuid()} {path}",
-            )
-        if found.st_mode & forbidden_mode:
-            raise KeystoreError(
-                f"permissions {stat.S_IMODE(found.st_mode):04o} of {path} are too open",
-                f"chmod 600 {path}",
-            )
-        data = file.read(_PRIVATE_SIZE_MAX + 1)
+    try:
+        _check_private_file(path, os.fstat(handle), forbidden_mode)
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            data = file.read(_PRIVATE_SIZE_MAX + 1)
+    finally:
+        os.close(handle)
     if len(data) > _PRIVATE_SIZE_MAX:
         raise KeystoreError(f"{path} is larger than 1 MiB, so it is not what it should be")
     return data
+
+
+def _check_private_file(path: Path, found: os.stat_result, forbidden_mode: int) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise KeystoreError(f"{path} is not a regular file")
+    if found.st_uid not in (os.geteuid(), 0):
+        raise KeystoreError(
+            f"{path} belongs to user {found.st_uid}, not to you ({os.geteuid()})",
+            f"chown {os.geteuid()} {path}",
+        )
+    if found.st_mode & forbidden_mode:
+        raise KeystoreError(
+            f"permissions {stat.S_IMODE(found.st_mode):04o} of {path} are too open",
+            f"chmod 600 {path}",
+        )
 
 
 def check_private_folder(folder: Path) -> None:

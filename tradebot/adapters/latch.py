@@ -108,10 +108,12 @@ def _read(path: Path) -> tuple[str, int] | None:
     """Return reason and time of a latch file; None when absent or not one of ours."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with os.fdopen(handle, "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        try:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
                 return None
-            data = file.read(_SIZE_MAX + 1)
+            data = os.read(handle, _SIZE_MAX + 1)
+        finally:
+            os.close(handle)
         if len(data) > _SIZE_MAX:
             return None
         document = json.loads(data)

@@ -1,0 +1,590 @@
+"""The keystore: what went in comes out, for its own exchange, mode and account, or not at all."""
+
+import base64
+import hashlib
+import json
+import os
+import shutil
+import stat
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+from filelock import FileLock
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.disks import full_disk
+from tradebot.adapters import keystore as keystore_module
+from tradebot.adapters import keystore_file
+from tradebot.adapters.keystore import Keystore
+from tradebot.adapters.keystore_file import (
+    Argon2Parameters,
+    Slot,
+    canonical,
+    load_document,
+    slot_names,
+    suggested_parameters,
+)
+from tradebot.adapters.redact import Redactor, Secret
+from tradebot.errors import KeystoreError
+
+CHEAP = Argon2Parameters(memory_kib=19 * 1024, iterations=2, lanes=1)
+PASSPHRASE = Secret("correct horse battery")
+FIELDS = {"api_key": Secret("key-7f3a9c"), "secret": Secret("secret-51b2e8")}
+SLOT = "binance/testnet/main"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a keystore of one key."""
+    folder = tmp_path / "keystore"
+    Keystore.create(folder, PASSPHRASE, parameters=CHEAP).put(SLOT, FIELDS, "testnet")
+    return folder
+
+
+def opened(folder: Path) -> Keystore:
+    return Keystore.open(folder, PASSPHRASE)
+
+
+def document_of(folder: Path) -> dict[str, dict[str, object]]:
+    content: dict[str, dict[str, object]] = json.loads((folder / "keystore.json").read_text())
+    return content
+
+
+def write_document(folder: Path, content: object) -> None:
+    text = json.dumps(content, indent=1, sort_keys=True) + "\n"
+    (folder / "keystore.json").write_text(text)
+
+
+def test_what_was_put_comes_out_after_reopening(folder: Path) -> None:
+    assert opened(folder).get(SLOT, "testnet") == FIELDS
+
+
+def test_a_key_is_opened_with_the_default_cost(tmp_path: Path) -> None:
+    store = Keystore.create(tmp_path / "keystore", PASSPHRASE)
+    assert Keystore.open(tmp_path / "keystore", PASSPHRASE).slots() == store.slots() == ()
+    header = document_of(tmp_path / "keystore")["header"]
+    assert header["kdf"] == "argon2id"
+    assert (header["memory_kib"], header["iterations"], header["lanes"]) in {
+        (262_144, 3, 4), (65_536, 3, 4),
+    }  # fmt: skip
+
+
+def test_a_small_machine_gets_64_mib_and_no_less() -> None:
+    assert suggested_parameters((1 << 30) - 1).memory_kib == 64 * 1024
+    assert suggested_parameters(1 << 30) == Argon2Parameters(
+        memory_kib=256 * 1024, iterations=3, lanes=4
+    )
+
+
+def test_nothing_secret_is_in_the_files(folder: Path) -> None:
+    opened(folder).put("alerts/slack", {"webhook_url": Secret("https://x/canary-0d9e")}, "alerts")
+    for file in folder.iterdir():
+        text = file.read_text()
+        for canary in ("7f3a9c", "51b2e8", "canary-0d9e", "correct horse"):
+            assert canary not in text, file
+
+
+def test_names_are_readable_without_the_passphrase(folder: Path) -> None:
+    opened(folder).put("alerts/slack", {"webhook_url": Secret("https://x")}, "alerts")
+    assert slot_names(folder) == ("alerts/slack", SLOT)
+
+
+def test_files_are_private(folder: Path) -> None:
+    opened(folder).put("kraken/live/main", FIELDS, "live")
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()}
+    assert modes == dict.fromkeys(("keystore.json", "keystore.json.bak", "keystore.lock"), 0o600)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_the_first_key_makes_an_existing_folder_private(tmp_path: Path) -> None:
+    folder = tmp_path / "keystore"
+    folder.mkdir(mode=0o755)
+    (folder / "README.md").write_text("keys live here")
+    Keystore.create(folder, PASSPHRASE, parameters=CHEAP)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_the_previous_version_is_kept_and_opens(folder: Path) -> None:
+    store = opened(folder)
+    store.remove(SLOT)
+    assert store.slots() == ()
+    shutil.copy(folder / "keystore.json.bak", folder / "keystore.json")
+    assert opened(folder).get(SLOT, "testnet") == FIELDS
+
+
+def test_putting_again_replaces_the_key(folder: Path) -> None:
+    store = opened(folder)
+    store.put(SLOT, {"api_key": Secret("another-key")}, "testnet")
+    assert store.get(SLOT, "testnet") == {"api_key": Secret("another-key")}
+
+
+def test_two_open_keystores_do_not_lose_each_others_keys(folder: Path) -> None:
+    first, second = opened(folder), opened(folder)
+    first.put("kraken/live/main", FIELDS, "live")
+    second.put("okx/live/main", FIELDS, "live")
+    assert opened(folder).slots() == (SLOT, "kraken/live/main", "okx/live/main")
+
+
+def test_a_writer_waits_for_the_other_and_then_gives_up(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keystore_module, "_LOCK_SECONDS", 0)
+    store = opened(folder)
+    with (
+        FileLock(folder / "keystore.lock"),
+        pytest.raises(KeystoreError, match=r"^another process has held .*keystore.lock for 0 s$"),
+    ):
+        store.remove(SLOT)
+    assert store.slots() == (SLOT,)
+
+
+def test_passphrases_of_the_same_letters_are_the_same(tmp_path: Path) -> None:
+    folder = tmp_path / "keystore"
+    Keystore.create(folder, Secret("caf\u00e9 au lait"), parameters=CHEAP)
+    Keystore.open(folder, Secret("cafe\u0301 au lait"))
+
+
+def test_secrets_are_registered_before_they_are_handed_out_but_addresses_are_not(
+    folder: Path,
+) -> None:
+    email = {"host": Secret("mail.example.com"), "password": Secret("smtp-word")}
+    opened(folder).put("alerts/email", email, "alerts")
+    redactor = Redactor()
+    Keystore.open(folder, PASSPHRASE, redactor=redactor).get("alerts/email", "alerts")
+    assert redactor("smtp-word at mail.example.com") == "*** at mail.example.com"
+
+
+def test_the_keystore_itself_shows_nothing(folder: Path) -> None:
+    assert repr(opened(folder)) == f"Keystore('{folder}/keystore.json')"
+
+
+# What is refused: wrong passphrase, tampering, other modes.
+
+WRONG = r"^wrong passphrase, or .*keystore.json was changed$"
+
+
+def refusal(folder: Path, passphrase: Secret = PASSPHRASE) -> KeystoreError:
+    with pytest.raises(KeystoreError) as caught:
+        Keystore.open(folder, passphrase).get(SLOT, "testnet")
+    assert caught.value.exit_code == 4
+    return caught.value
+
+
+def test_wrong_passphrase_and_changed_file_get_the_same_answer(folder: Path) -> None:
+    wrong = refusal(folder, Secret("incorrect horse"))
+    content = document_of(folder)
+    token = str(content["slots"][SLOT])
+    content["slots"][SLOT] = token[:40] + ("A" if token[40] != "A" else "B") + token[41:]
+    write_document(folder, content)
+    changed = refusal(folder)
+    assert (wrong.message, wrong.hint) == (changed.message, changed.hint)
+    assert wrong.message == f"wrong passphrase, or {folder}/keystore.json was changed"
+    assert wrong.hint.endswith(f"restore {folder}/keystore.json.bak")
+    assert wrong.__cause__ is None
+
+
+def quick_key(document: keystore_file.Document, passphrase: Secret) -> Fernet:
+    """Stand for Argon2id, which takes 20 ms: another header or passphrase, another key."""
+    text = canonical(document.header()) + passphrase.reveal().encode()
+    return Fernet(base64.urlsafe_b64encode(hashlib.sha256(text).digest()))
+
+
+def test_every_single_bit_flip_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keystore_module, "_key_of_passphrase", quick_key)
+    folder = tmp_path / "keystore"
+    Keystore.create(folder, PASSPHRASE, parameters=CHEAP).put(SLOT, FIELDS, "testnet")
+    path = folder / "keystore.json"
+    sound = path.read_bytes()
+    for bit in range(len(sound) * 8):
+        flipped = bytearray(sound)
+        flipped[bit // 8] ^= 1 << (bit % 8)
+        path.write_bytes(flipped)
+        with pytest.raises(KeystoreError):
+            Keystore.open(folder, PASSPHRASE)
+    path.write_bytes(sound)
+    assert opened(folder).get(SLOT, "testnet") == FIELDS
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("salt", "A" * 22 + "=="), ("iterations", 3), ("lanes", 2)]
+)
+def test_another_header_gives_another_key(folder: Path, name: str, value: object) -> None:
+    content = document_of(folder)
+    content["header"][name] = value
+    write_document(folder, content)
+    assert refusal(folder).message.startswith("wrong passphrase, or ")
+
+
+def resealed(store: Keystore, folder: Path, slots: dict[str, str]) -> None:
+    """Write other slots under a sound seal: what only the holder of the data key could do."""
+    document = load_document(folder)
+    (folder / "keystore.json").write_bytes(
+        store._sealed(replace(document, slots=slots)).encode()
+    )
+
+
+@pytest.mark.parametrize(
+    "other", ["binance/live/main", "binance/testnet/second", "okx/testnet/main"]
+)
+def test_a_token_moved_to_another_slot_is_refused_even_under_a_sound_seal(
+    folder: Path, other: str
+) -> None:
+    store = opened(folder)
+    resealed(store, folder, {other: load_document(folder).slots[SLOT]})
+    with pytest.raises(KeystoreError, match=WRONG):
+        store.get(other, Slot.parse(other).mode)
+
+
+def test_a_slot_of_another_keystore_is_refused(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    Keystore.create(other, PASSPHRASE, parameters=CHEAP).put(SLOT, FIELDS, "testnet")
+    store = opened(folder)
+    resealed(store, folder, {SLOT: load_document(other).slots[SLOT]})
+    with pytest.raises(KeystoreError, match=WRONG):
+        store.get(SLOT, "testnet")
+
+
+@pytest.mark.parametrize("change", [
+    lambda slots: {},
+    lambda slots: {"binance/live/main": slots[SLOT]},
+    lambda slots: {**slots, "okx/live/main": slots[SLOT]},
+], ids=["removed", "renamed", "added"])  # fmt: skip
+def test_changing_the_set_of_slots_is_refused(
+    folder: Path, change: Callable[[dict[str, object]], dict[str, object]]
+) -> None:
+    content = document_of(folder)
+    content["slots"] = change(content["slots"])
+    write_document(folder, content)
+    with pytest.raises(KeystoreError, match=WRONG):
+        Keystore.open(folder, PASSPHRASE)
+
+
+def test_an_open_keystore_notices_that_the_file_was_changed(folder: Path) -> None:
+    store = opened(folder)
+    content = document_of(folder)
+    content["slots"] = {}
+    write_document(folder, content)
+    with pytest.raises(KeystoreError, match=WRONG):
+        store.put(SLOT, FIELDS, "testnet")
+    with pytest.raises(KeystoreError, match=WRONG):
+        store.slots()
+
+
+def test_a_testnet_key_is_not_given_out_for_live(folder: Path) -> None:
+    with pytest.raises(KeystoreError) as caught:
+        opened(folder).get(SLOT, "live")
+    assert caught.value.message == f"{SLOT} is a testnet key and cannot be used for live"
+    assert caught.value.hint == "tradebot keys add binance --live"
+
+
+def test_a_key_is_not_saved_under_another_mode(folder: Path) -> None:
+    with pytest.raises(KeystoreError, match="is a live key and cannot be used for testnet"):
+        opened(folder).put("binance/live/main", FIELDS, "testnet")
+
+
+@pytest.mark.parametrize(
+    ("slot", "hint"),
+    [
+        ("okx/live/main", "tradebot keys add okx --live"),
+        ("okx/live/second", "tradebot keys add okx --live --account second"),
+        ("alerts/slack", "tradebot keys add slack"),
+    ],
+)
+def test_a_key_that_is_not_there_is_named_with_the_command_that_adds_it(
+    folder: Path, slot: str, hint: str
+) -> None:
+    with pytest.raises(KeystoreError, match=f"^the keystore has no {slot}$") as caught:
+        opened(folder).get(slot, Slot.parse(slot).mode)
+    assert caught.value.hint == hint
+
+
+def test_removing_what_is_not_there_is_refused(folder: Path) -> None:
+    with pytest.raises(KeystoreError, match=r"^the keystore has no okx/live/main$") as caught:
+        opened(folder).remove("okx/live/main")
+    assert caught.value.hint == "`tradebot keys list` shows what it has"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "binance", "binance/testnet", "Binance/testnet/main", "a/b/c/d", "../x/y", "alerts/a/b",
+     "binance/testnet/", "binance/testnet/ma in", "binance/testnet/\x1b[1m", "a" * 41 + "/b/c",
+     "binance/testnet/main\n"],
+)  # fmt: skip
+def test_a_name_that_is_not_one_is_refused(name: str) -> None:
+    with pytest.raises(KeystoreError, match=r"is not the name of a key$") as caught:
+        Slot.parse(name)
+    assert "\x1b" not in caught.value.message
+    assert caught.value.hint.startswith("names look like binance/testnet/main or alerts/slack")
+
+
+def test_a_secret_too_short_to_be_masked_is_refused_but_a_short_address_is_not(
+    folder: Path,
+) -> None:
+    store = opened(folder)
+    with pytest.raises(KeystoreError) as caught:
+        store.put(SLOT, {"api_key": Secret("12345")}, "testnet")
+    assert caught.value.message == f"{SLOT}: api_key has fewer than 6 characters"
+    assert caught.value.hint.startswith("so short a text could not be kept out of the logs")
+    store.put("alerts/email", {"port": Secret("25"), "username": Secret("")}, "alerts")
+
+
+def test_a_short_passphrase_is_refused(tmp_path: Path, folder: Path) -> None:
+    for attempt in (
+        lambda: Keystore.create(tmp_path / "new", Secret("1234567")),
+        lambda: opened(folder).change_passphrase(Secret("1234567")),
+    ):
+        with pytest.raises(KeystoreError, match=r"^the passphrase has fewer than 8 characters$"):
+            attempt()
+    assert not (tmp_path / "new").exists()
+
+
+def test_creating_over_a_keystore_is_refused(folder: Path) -> None:
+    with pytest.raises(KeystoreError, match=r"keystore.json exists already$") as caught:
+        Keystore.create(folder, PASSPHRASE, parameters=CHEAP)
+    assert caught.value.hint == "add keys to it, or move it away first"
+    assert opened(folder).slots() == (SLOT,)
+
+
+def test_a_missing_keystore_names_the_command_that_makes_one(tmp_path: Path) -> None:
+    with pytest.raises(KeystoreError, match=r"^there is no keystore at .*keystore.json$") as caught:
+        Keystore.open(tmp_path, PASSPHRASE)
+    assert caught.value.hint == "the first `tradebot keys add` makes one"
+
+
+def test_the_keystore_holds_a_thousand_keys_and_no_more(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keystore_module, "SLOTS_MAX", 1)
+    with pytest.raises(KeystoreError, match=r"^the keystore holds 1 keys, and that is the most$"):
+        opened(folder).put("okx/live/main", FIELDS, "live")
+    assert keystore_file.SLOTS_MAX == 1000
+
+
+# Passphrase changes.
+
+
+def test_a_new_passphrase_opens_and_the_old_one_opens_nothing_any_more(folder: Path) -> None:
+    store = opened(folder)
+    store.change_passphrase(Secret("another passphrase"), parameters=CHEAP)
+    assert store.get(SLOT, "testnet") == FIELDS
+    assert Keystore.open(folder, Secret("another passphrase")).get(SLOT, "testnet") == FIELDS
+    with pytest.raises(KeystoreError, match=WRONG):
+        opened(folder)
+    shutil.copy(folder / "keystore.json.bak", folder / "keystore.json")
+    with pytest.raises(KeystoreError, match=WRONG):
+        opened(folder)
+
+
+def test_a_new_passphrase_gets_a_new_salt_and_leaves_the_slots(folder: Path) -> None:
+    before = load_document(folder)
+    opened(folder).change_passphrase(PASSPHRASE, parameters=CHEAP)
+    after = load_document(folder)
+    assert after.salt != before.salt
+    assert after.slots == before.slots
+
+
+# Parameters and malformed files.
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "bounds"),
+    [
+        ("memory_kib", 19 * 1024 - 1, "19456 to 2097152"),
+        ("memory_kib", 2048 * 1024 + 1, "19456 to 2097152"),
+        ("iterations", 1, "2 to 10"),
+        ("iterations", 11, "2 to 10"),
+        ("lanes", 0, "1 to 16"),
+        ("lanes", 17, "1 to 16"),
+        ("lanes", True, "1 to 16"),
+        ("memory_kib", "65536", "19456 to 2097152"),
+        ("iterations", 3.0, "2 to 10"),
+        ("iterations", None, "2 to 10"),
+    ],
+)
+def test_weak_and_absurd_parameters_are_refused_before_any_derivation(
+    folder: Path, name: str, value: object, bounds: str
+) -> None:
+    content = document_of(folder)
+    content["header"][name] = value
+    write_document(folder, content)
+    error = refusal(folder)
+    assert error.message == f"the keystore's Argon2id {name} is {value!r}, outside {bounds}"
+    assert error.hint == "restore keystore.json.bak, or make a new keystore"
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [("memory_kib", (19 * 1024, 2048 * 1024)), ("iterations", (2, 10)), ("lanes", (1, 16))],
+)
+def test_parameters_at_their_bounds_are_taken(name: str, values: tuple[int, ...]) -> None:
+    for value in values:
+        replace(CHEAP, **{name: value}).check()
+
+
+def test_weak_parameters_are_refused_when_making_one(tmp_path: Path) -> None:
+    with pytest.raises(KeystoreError, match="outside 19456 to 2097152"):
+        Keystore.create(tmp_path / "k", PASSPHRASE, parameters=replace(CHEAP, memory_kib=1024))
+    assert not (tmp_path / "k" / "keystore.json").exists()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"{", b"[]", b"{}", b"null", b"\xff", b"[" * 100_000, b'{"header": []}',
+     b'{"header": {"memory_kib": 1e999}}', b"9" * 10_000],
+)  # fmt: skip
+def test_a_file_that_is_no_keystore_is_refused_with_its_backup_named(
+    folder: Path, data: bytes
+) -> None:
+    (folder / "keystore.json").write_bytes(data)
+    error = refusal(folder)
+    path = folder / "keystore.json"
+    assert error.message == f"{path} is damaged, or not a keystore of this program"
+    assert error.hint == f"restore {path}.bak"
+
+
+def mutated(content: dict[str, object], path: tuple[str, ...], value: object) -> object:
+    if not path:
+        return value
+    inner = content[path[0]]
+    assert isinstance(inner, dict) or len(path) == 1
+    return {**content, path[0]: mutated(inner, path[1:], value) if path[1:] else value}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [("header",), ("header", "salt"), ("header", "schema"), ("header", "kdf"), ("wrapped_key",),
+     ("seal",), ("slots",), ("slots", SLOT)],
+    ids="/".join,
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "value", [None, 1, "", "x", "\u00e9", [], {}, ["gAAA"], {"a/b/c": "gAAA"}, "AAAA", "AB=="]
+)
+def test_a_part_of_another_shape_is_refused_as_a_keystore_error(
+    folder: Path, path: tuple[str, ...], value: object
+) -> None:
+    write_document(folder, mutated(document_of(folder), path, value))  # type: ignore[arg-type]
+    refusal(folder)
+
+
+@given(st.binary(max_size=300) | st.text(max_size=300).map(lambda text: text.encode("utf-8")))
+def test_no_bytes_raise_anything_but_a_keystore_error(data: bytes) -> None:
+    assert keystore_file._parse(data) is None
+
+
+def test_another_spelling_of_the_same_json_is_refused(folder: Path) -> None:
+    path = folder / "keystore.json"
+    path.write_text(json.dumps(document_of(folder)))
+    assert "is damaged" in refusal(folder).message
+
+
+def test_names_that_would_paint_the_terminal_are_refused_unread(folder: Path) -> None:
+    content = document_of(folder)
+    content["slots"] = {"\x1b[2J": content["slots"][SLOT]}
+    write_document(folder, content)
+    with pytest.raises(KeystoreError, match="is damaged"):
+        slot_names(folder)
+
+
+# Files and folders, as ssh sees them.
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o666, 0o777])
+def test_a_file_that_others_can_reach_is_refused(folder: Path, mode: int) -> None:
+    path = folder / "keystore.json"
+    path.chmod(mode)
+    error = refusal(folder)
+    assert error.message == f"permissions {mode:04o} of {path} are too open"
+    assert error.hint == f"chmod 600 {path}"
+
+
+@pytest.mark.parametrize("mode", [0o750, 0o705, 0o777])
+def test_a_folder_that_others_can_reach_is_refused(folder: Path, mode: int) -> None:
+    folder.chmod(mode)
+    error = refusal(folder)
+    assert error.message == f"permissions {mode:04o} of {folder} are too open"
+    assert error.hint == f"chmod 700 {folder}"
+
+
+@pytest.mark.parametrize("mode", [0o775, 0o757])
+def test_a_parent_that_others_can_change_is_refused(folder: Path, mode: int) -> None:
+    folder.parent.chmod(mode)
+    error = refusal(folder)
+    assert error.message == (
+        f"permissions {mode:04o} of {folder.parent}, above {folder}, let others replace it"
+    )
+    assert error.hint == f"chmod go-w {folder.parent}"
+
+
+def test_a_sticky_parent_is_no_danger(folder: Path) -> None:
+    folder.parent.chmod(0o1777)
+    opened(folder)
+
+
+def test_a_symbolic_link_to_the_file_is_refused(folder: Path) -> None:
+    path = folder / "keystore.json"
+    path.rename(folder / "moved")
+    path.symlink_to(folder / "moved")
+    error = refusal(folder)
+    assert error.message == f"{path} is a symbolic link"
+    assert error.hint == "put the file itself there; links are not followed"
+
+
+def test_a_symbolic_link_to_the_folder_is_refused(folder: Path) -> None:
+    link = folder.parent / "link"
+    link.symlink_to(folder)
+    with pytest.raises(KeystoreError, match=r"link is a symbolic link$"):
+        Keystore.open(link, PASSPHRASE)
+    (folder / "keystore.json").unlink()
+    with pytest.raises(KeystoreError, match=r"link is a symbolic link$"):
+        Keystore.create(link, PASSPHRASE, parameters=CHEAP)
+
+
+def test_a_folder_in_place_of_the_file_is_refused(folder: Path) -> None:
+    (folder / "keystore.json").unlink()
+    (folder / "keystore.json").mkdir()
+    assert refusal(folder).message == f"{folder}/keystore.json is not a regular file"
+
+
+def test_a_pipe_in_place_of_the_file_is_refused_without_waiting(folder: Path) -> None:
+    (folder / "keystore.json").unlink()
+    os.mkfifo(folder / "keystore.json", 0o600)
+    assert refusal(folder).message == f"{folder}/keystore.json is not a regular file"
+
+
+def test_a_huge_file_is_refused(folder: Path) -> None:
+    with (folder / "keystore.json").open("ab") as file:
+        file.truncate((1 << 20) + 1)
+    assert refusal(folder).message.endswith("is larger than 1 MiB, so it is not what it should be")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_file_or_folder_of_another_user_is_refused(folder: Path) -> None:
+    os.chown(folder / "keystore.json", 1234, -1)
+    error = refusal(folder)
+    assert error.message == f"{folder}/keystore.json belongs to user 1234, not to you (0)"
+    assert error.hint == f"chown 0 {folder}/keystore.json"
+    os.chown(folder, 1234, -1)
+    assert refusal(folder).message == f"{folder} belongs to user 1234, not to you (0)"
+    os.chown(folder, 0, -1)
+    os.chown(folder.parent, 1234, -1)
+    assert refusal(folder).message.endswith("belongs to user 1234, who could replace it")
+
+
+def test_a_full_disk_changes_nothing(folder: Path) -> None:
+    store = opened(folder)
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    with full_disk(), pytest.raises(KeystoreError) as caught:
+        store.put("okx/live/main", FIELDS, "live")
+    assert caught.value.message == f"{folder}/keystore.json cannot be written: File too large"
+    assert caught.value.hint == "nothing was saved; free or unlock the disk"
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+
+
+def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(KeystoreError, match=r"cannot be written: "):
+        Keystore.create(tmp_path / "file" / "keystore", PASSPHRASE, parameters=CHEAP)

@@ -1,0 +1,293 @@
+"""The keystore: credentials in one encrypted file, each bound to its exchange, mode and account.
+
+Law: what cannot be verified is not used. Every bit of the file is covered: the header by the
+derivation of the key, all the rest by the seal, and each slot repeats its own name inside.
+"""
+
+import base64
+import hashlib
+import json
+import os
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Final, NoReturn
+
+from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+from filelock import FileLock, Timeout
+
+from tradebot.adapters.files import check_private_folder, read_private, write_atomically
+from tradebot.adapters.keystore_file import (
+    KEYSTORE_NAME,
+    SALT_BYTES,
+    SCHEMA,
+    SLOTS_MAX,
+    Argon2Parameters,
+    Document,
+    Slot,
+    canonical,
+    keystore_exists,
+    load_document,
+    suggested_parameters,
+)
+from tradebot.adapters.redact import SECRET_LENGTH_MIN, Redactor, Secret
+from tradebot.errors import KeystoreError
+
+# Fields that say where and to whom, not what is secret: masking a port would mask numbers in logs.
+OPEN_FIELDS: Final = frozenset({"host", "port", "security", "username", "sender", "recipients"})
+PASSPHRASE_LENGTH_MIN: Final = 8
+_LOCK_SECONDS: Final = 10
+
+
+class Keystore:
+    """An unlocked keystore. Every secret it hands out is registered with `redactor` first."""
+
+    def __init__(self, folder: Path, key: bytes, redactor: Redactor | None) -> None:
+        self._folder = folder
+        self._path = folder / KEYSTORE_NAME
+        self._key = key
+        self._fernet = Fernet(key)
+        self._redactor = redactor
+        self._lock = FileLock(folder / "keystore.lock", timeout=_LOCK_SECONDS, mode=0o600)
+
+    def __repr__(self) -> str:
+        return f"Keystore({str(self._path)!r})"
+
+    @classmethod
+    def create(
+        cls,
+        folder: Path,
+        passphrase: Secret,
+        *,
+        parameters: Argon2Parameters | None = None,
+        redactor: Redactor | None = None,
+    ) -> "Keystore":
+        """Make an empty keystore in `folder`, which becomes private. Raises KeystoreError."""
+        _check_passphrase(passphrase)
+        _refuse_existing(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not folder.is_symlink() and folder.stat().st_uid == os.geteuid():
+                # Nothing secret is in it yet, and git makes folders that all can read.
+                folder.chmod(0o700)
+        except OSError as error:
+            raise _unwritable(folder, error) from None
+        check_private_folder(folder)
+        store = cls(folder, Fernet.generate_key(), redactor)
+        document = store._wrapped(passphrase, parameters, {})
+        with _Locked(store._lock, folder):
+            _refuse_existing(folder)
+            store._write(document)
+        return store
+
+    @classmethod
+    def open(
+        cls, folder: Path, passphrase: Secret, *, redactor: Redactor | None = None
+    ) -> "Keystore":
+        """Unlock the keystore in `folder`. Raises KeystoreError.
+
+        The answer to a wrong passphrase and to a changed file is the same.
+        """
+        document = load_document(folder)
+        try:
+            key = _key_of_passphrase(document, passphrase).decrypt(document.wrapped_key)
+        except InvalidToken:
+            _refuse(folder / KEYSTORE_NAME)
+        store = cls(folder, key, redactor)
+        store._verify(document)
+        return store
+
+    def slots(self) -> tuple[str, ...]:
+        """Return the names of all slots, sorted."""
+        return tuple(sorted(self._read().slots))
+
+    def get(self, slot: str, mode: str) -> dict[str, Secret]:
+        """Return the fields of `slot`, which must be for `mode`. Raises KeystoreError."""
+        place = Slot.parse(slot)
+        _check_mode(place, mode)
+        token = self._read().slots.get(slot)
+        if token is None:
+            raise KeystoreError(f"the keystore has no {slot}", place.adding)
+        try:
+            content = json.loads(self._fernet.decrypt(token))
+        except InvalidToken:
+            _refuse(self._path)
+        fields = content.pop("fields")
+        # Fernet has no associated data: a token moved to another slot would decrypt.
+        if content != self._claims(place):
+            _refuse(self._path)
+        secrets = {name: Secret(text) for name, text in fields.items()}
+        if self._redactor is not None:
+            hidden = (secret for name, secret in secrets.items() if name not in OPEN_FIELDS)
+            self._redactor.register(*hidden)
+        return secrets
+
+    def put(self, slot: str, fields: Mapping[str, Secret], mode: str) -> None:
+        """Save `fields` in `slot`, in place of what was there. Raises KeystoreError."""
+        place = Slot.parse(slot)
+        _check_mode(place, mode)
+        for name, secret in fields.items():
+            if name not in OPEN_FIELDS and len(secret.reveal()) < SECRET_LENGTH_MIN:
+                raise KeystoreError(
+                    f"{slot}: {name} has fewer than {SECRET_LENGTH_MIN} characters",
+                    "so short a text could not be kept out of the logs; check that it is whole",
+                )
+        texts = {name: secret.reveal() for name, secret in fields.items()}
+        token = self._fernet.encrypt(canonical({**self._claims(place), "fields": texts})).decode()
+        self._change(lambda slots: {**slots, slot: token})
+
+    def remove(self, slot: str) -> None:
+        """Forget `slot`; the previous version of the file still holds it. Raises KeystoreError."""
+
+        def without(slots: Mapping[str, str]) -> Mapping[str, str]:
+            if slot not in slots:
+                raise KeystoreError(
+                    f"the keystore has no {slot}", "`tradebot keys list` shows what it has"
+                )
+            return {name: token for name, token in slots.items() if name != slot}
+
+        self._change(without)
+
+    def change_passphrase(
+        self, passphrase: Secret, *, parameters: Argon2Parameters | None = None
+    ) -> None:
+        """Wrap the same data key with another passphrase, which alone opens it from now on."""
+        _check_passphrase(passphrase)
+        with _Locked(self._lock, self._folder):
+            document = self._wrapped(passphrase, parameters, self._read().slots)
+            self._write(document)
+            # The old passphrase must open nothing, so the version that it opened is not kept.
+            self._write(document)
+
+    def _change(self, change: Callable[[Mapping[str, str]], Mapping[str, str]]) -> None:
+        with _Locked(self._lock, self._folder):
+            document = self._read()
+            slots = change(document.slots)
+            if len(slots) > SLOTS_MAX:
+                raise KeystoreError(
+                    f"the keystore holds {SLOTS_MAX} keys, and that is the most", "remove some"
+                )
+            self._write(self._sealed(replace(document, slots=slots)))
+
+    def _read(self) -> Document:
+        document = load_document(self._folder)
+        self._verify(document)
+        return document
+
+    def _verify(self, document: Document) -> None:
+        try:
+            sealed_hash = self._fernet.decrypt(document.seal).decode()
+        except InvalidToken:
+            _refuse(self._path)
+        if sealed_hash != document.sealed_hash():
+            _refuse(self._path)
+
+    def _sealed(self, document: Document) -> Document:
+        seal = self._fernet.encrypt(document.sealed_hash().encode()).decode()
+        return replace(document, seal=seal)
+
+    def _wrapped(
+        self, passphrase: Secret, parameters: Argon2Parameters | None, slots: Mapping[str, str]
+    ) -> Document:
+        document = Document(
+            parameters=parameters if parameters is not None else suggested_parameters(),
+            salt=base64.urlsafe_b64encode(os.urandom(SALT_BYTES)).decode(),
+            wrapped_key="",
+            slots=slots,
+            seal="",
+        )
+        document.parameters.check()
+        wrapped_key = _key_of_passphrase(document, passphrase).encrypt(self._key).decode()
+        return self._sealed(replace(document, wrapped_key=wrapped_key))
+
+    def _claims(self, slot: Slot) -> dict[str, str]:
+        """Return what the plaintext of a slot repeats.
+
+        The hash is of the schema and the data key, the part of the head that outlives a change of
+        passphrase: with it a slot copied from another keystore is refused.
+        """
+        header = hashlib.sha256(SCHEMA.encode() + b"\0" + self._key).hexdigest()
+        return {"header": header, "slot": slot.name, **asdict(slot)}
+
+    def _write(self, document: Document) -> None:
+        try:
+            if keystore_exists(self._folder):
+                previous = read_private(self._path)
+                write_atomically(self._path.with_name(f"{KEYSTORE_NAME}.bak"), previous)
+            write_atomically(self._path, document.encode())
+        except OSError as error:
+            raise _unwritable(self._path, error) from None
+
+
+class _Locked:
+    """Keeps two processes that change the keystore from losing each other's work."""
+
+    def __init__(self, lock: FileLock, folder: Path) -> None:
+        self._lock = lock
+        self._folder = folder
+
+    def __enter__(self) -> None:
+        try:
+            self._lock.acquire()
+        except Timeout:
+            raise KeystoreError(
+                f"another process has held {self._lock.lock_file} for {_LOCK_SECONDS} s",
+                "let it finish, then try again",
+            ) from None
+        except OSError as error:
+            raise _unwritable(self._folder, error) from None
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def _key_of_passphrase(document: Document, passphrase: Secret) -> Fernet:
+    kdf = Argon2id(
+        salt=base64.urlsafe_b64decode(document.salt),
+        length=32,
+        iterations=document.parameters.iterations,
+        lanes=document.parameters.lanes,
+        memory_cost=document.parameters.memory_kib,
+        ad=canonical(document.header()),
+    )
+    # The same letters typed on another machine may arrive as other code points.
+    text = unicodedata.normalize("NFC", passphrase.reveal())
+    return Fernet(base64.urlsafe_b64encode(kdf.derive(text.encode("utf-8", "surrogatepass"))))
+
+
+def _check_passphrase(passphrase: Secret) -> None:
+    if len(passphrase.reveal()) < PASSPHRASE_LENGTH_MIN:
+        raise KeystoreError(
+            f"the passphrase has fewer than {PASSPHRASE_LENGTH_MIN} characters",
+            "take four random words or more; who steals the file can guess for ever",
+        )
+
+
+def _check_mode(slot: Slot, mode: str) -> None:
+    if slot.mode != mode:
+        raise KeystoreError(
+            f"{slot.name} is a {slot.mode} key and cannot be used for {mode}",
+            replace(slot, mode=mode).adding,
+        )
+
+
+def _refuse_existing(folder: Path) -> None:
+    if keystore_exists(folder):
+        raise KeystoreError(
+            f"{folder / KEYSTORE_NAME} exists already", "add keys to it, or move it away first"
+        )
+
+
+def _refuse(path: Path) -> NoReturn:
+    raise KeystoreError(
+        f"wrong passphrase, or {path} was changed",
+        f"try again; if the passphrase is surely right, restore {path}.bak",
+    ) from None
+
+
+def _unwritable(path: Path, error: OSError) -> KeystoreError:
+    return KeystoreError(
+        f"{path} cannot be written: {error.strerror}", "nothing was saved; free or unlock the disk"
+    )
