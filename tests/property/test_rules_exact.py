@@ -75,6 +75,11 @@ def test_fee_and_reserve_are_rounded_against_the_owner(amount: int, ppm: int) ->
     assert costs.affordable_cash(amount, ppm) == floor(amount - part(amount, ppm))
 
 
+@given(amounts, parts, lots)
+def test_buy_keeps_the_whole_lots_after_the_exact_fee(amount: int, ppm: int, lot: int) -> None:
+    assert costs.kept(amount, ppm, lot) == on_grid_down(amount - part(amount, ppm), lot)
+
+
 @given(prices, parts, ticks)
 def test_stop_is_the_first_tick_not_under_the_exact_one(entry: int, ppm: int, tick: int) -> None:
     asked = on_grid_up(Fraction(ceil(entry - part(entry, ppm))), tick)

@@ -110,6 +110,7 @@ def rules(**changes: Any) -> Rules:
 def started(*markets: Market, balances: Mapping[str, str] | None = None) -> ev.SessionStarted:
     """Return the first event of a journal; 1000 USDT unless told."""
     listed = markets or (market(),)
+    opening = {"USDT": "1000"} if balances is None else balances
     return ev.SessionStarted(
         at=START,
         mode="backtest",
@@ -119,7 +120,7 @@ def started(*markets: Market, balances: Mapping[str, str] | None = None) -> ev.S
         markets=listed,
         strategy="test",
         config_hash="",
-        balances={coin: d(text) for coin, text in (balances or {"USDT": "1000"}).items()},
+        balances={coin: d(text) for coin, text in opening.items()},
         version="0",
     )
 

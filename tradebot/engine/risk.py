@@ -8,11 +8,12 @@ import hashlib
 from decimal import Decimal
 
 from tradebot.engine import valuation
-from tradebot.engine.rules.arithmetic import portion
-from tradebot.engine.rules.costs import affordable_cash, notional
+from tradebot.engine.rules.arithmetic import portion, portion_up
+from tradebot.engine.rules.costs import affordable_cash, kept, notional
 from tradebot.engine.settings import Rules
 from tradebot.engine.state import State
 from tradebot.model.account import TradingState
+from tradebot.model.market import FeeAsset
 from tradebot.model.money import plain
 from tradebot.model.order import Approved, Intent, Leg, Refused
 
@@ -70,17 +71,17 @@ def _check(
     if not is_contiguous:
         return _refused(intent, "candle_gap", 0, 1, "the candle before this one is missing")
     price = scale.price(intent.reference_price)
-    quantity = scale.quantity(intent.quantity)
-    worth = notional(price, quantity, scale.lot, scale.lot_cash)
+    worth = notional(price, scale.quantity(intent.quantity), scale.lot, scale.lot_cash)
     return (
         _check_notional(state, intent, rules, worth)
+        or _check_sellable(state, intent, rules, price)
         or _check_holdings(state, intent, rules, worth, price)
         or _check_balance(state, intent, rules, worth)
     )
 
 
 def _check_notional(state: State, intent: Intent, rules: Rules, worth: int) -> Refused | None:
-    scale, market = state.scales[intent.market], state.markets[intent.market]
+    scale = state.scales[intent.market]
     value = scale.cash_decimal(worth)
     if worth > scale.cash_down(rules.order_notional_max):
         return _refused(
@@ -90,17 +91,36 @@ def _check_notional(state: State, intent: Intent, rules: Rules, worth: int) -> R
             value,
             f"order worth {plain(value)} is above the limit {plain(rules.order_notional_max)}",
         )
-    # What is bought must still be sellable at its stop, after the fee taken in base.
-    at_stop = worth - portion(worth, rules.stop_ppm) - portion(worth, market.taker_ppm)
-    minimum = scale.cash_down(market.notional_min)
-    if at_stop < minimum:
+    return None
+
+
+def _check_sellable(state: State, intent: Intent, rules: Rules, price: int) -> Refused | None:
+    """Refuse what could be bought but not sold again: whole lots after the fee, at the stop."""
+    scale, market = state.scales[intent.market], state.markets[intent.market]
+    quantity = scale.quantity(intent.quantity)
+    base_fee_ppm = market.taker_ppm if market.fee_asset is FeeAsset.RECEIVED else 0
+    left = kept(quantity, base_fee_ppm, scale.lot)
+    remedy = "raise [sizing] or drop the market"
+    if left == 0 or left < scale.quantity(market.quantity_min):
+        rest = scale.quantity_decimal(left)
+        return _refused(
+            intent,
+            "quantity_min",
+            market.quantity_min,
+            rest,
+            f"order of {plain(intent.quantity)} leaves {plain(rest)} to sell after its fee, below "
+            f"the exchange minimum {plain(market.quantity_min)}; {remedy}",
+        )
+    left_worth = notional(price, left, scale.lot, scale.lot_cash)
+    if left_worth - portion_up(left_worth, rules.stop_ppm) < scale.cash_down(market.notional_min):
+        value = scale.cash_decimal(notional(price, quantity, scale.lot, scale.lot_cash))
         return _refused(
             intent,
             "notional_min",
             market.notional_min,
             value,
             f"order worth {plain(value)} could not be sold at its stop: the exchange minimum is "
-            f"{plain(market.notional_min)}; raise [sizing] or drop the market",
+            f"{plain(market.notional_min)}; {remedy}",
         )
     return None
 

@@ -35,3 +35,8 @@ def affordable_cash(cash: int, reserve_ppm: int) -> int:
 def sellable(quantity: int, lot: int) -> int:
     """Return the whole lots in what is held: fees taken in base leave a rest under one lot."""
     return floor_to(quantity, lot)
+
+
+def kept(quantity: int, base_fee_ppm: int, lot: int) -> int:
+    """Return the whole lots that a buy leaves to sell, after a fee of `base_fee_ppm` in base."""
+    return sellable(quantity - fee(quantity, base_fee_ppm), lot)

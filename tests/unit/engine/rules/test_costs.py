@@ -6,6 +6,7 @@ from tradebot.engine.rules.costs import (
     affordable_cash,
     buy_price,
     fee,
+    kept,
     notional,
     sell_price,
     sellable,
@@ -66,3 +67,11 @@ def test_reserve_is_rounded_up_and_never_spent() -> None:
 
 def test_sellable_is_whole_lots() -> None:
     assert [sellable(held, 10) for held in (0, 9, 10, 19, 20)] == [0, 0, 10, 10, 20]
+
+
+def test_buy_keeps_whole_lots_after_a_fee_in_base() -> None:
+    # A fee of one thousandth breaks the last lot of 10; none keeps them all.
+    assert [kept(bought, 1000, 10) for bought in (0, 10, 20, 10_010, 10_020)] == [
+        0, 0, 10, 9990, 10_000,
+    ]  # fmt: skip
+    assert [kept(bought, 0, 10) for bought in (0, 10, 20)] == [0, 10, 20]
