@@ -7,6 +7,7 @@ from tradebot.model import event as ev
 from tradebot.model.order import Order, OrderStatus, Outcome, Rejection, Report, Unknown
 
 _UNANSWERED = frozenset({OrderStatus.SENT, OrderStatus.UNKNOWN})
+_ENDED = frozenset({OrderStatus.CANCELLED, OrderStatus.EXPIRED})
 
 
 def outcome_events(order: Order, outcome: Outcome, *, at: int) -> list[ev.Event]:
@@ -26,12 +27,16 @@ def report_events(order: Order, report: Report, *, at: int) -> list[ev.Event]:
     """Return the events by which our books catch up with the exchange's report; empty = they agree."""
     events: list[ev.Event] = []
     if order.status in _UNANSWERED:
+        if report.status is OrderStatus.REJECTED:
+            message = "the exchange reports it rejected"
+            return [ev.OrderRejected(at=at, order_id=order.id, code="", message=message)]
         events.append(
             ev.OrderAccepted(at=at, order_id=order.id, exchange_id=report.exchange_id)
         )
-    booked = order.filled
+    booked, known = order.filled, set(order.trade_ids)
     for fill in report.fills:
-        if fill.trade_id not in order.trade_ids:
+        if fill.trade_id not in known:
+            known.add(fill.trade_id)
             booked += fill.quantity
             events.append(
                 ev.FillBooked(
@@ -42,11 +47,14 @@ def report_events(order: Order, report: Report, *, at: int) -> list[ev.Event]:
                     fill=fill,
                 )
             )
-    if booked < report.filled:
-        # The trade list lags behind the order: its end is not booked before its fills.
+    if booked < report.filled or booked >= order.quantity:
+        # The trade list lags behind the order: its end is not booked before its fills. And what is
+        # filled whole is FILLED, whatever the exchange calls its end.
         return events
-    if report.status is OrderStatus.CANCELLED and order.status is not OrderStatus.CANCELLED:
+    if order.status in _ENDED and booked == order.filled:
+        return events
+    if report.status is OrderStatus.CANCELLED:
         events.append(ev.OrderCancelled(at=at, order_id=order.id))
-    elif report.status is OrderStatus.EXPIRED and order.status is not OrderStatus.EXPIRED:
+    elif report.status is OrderStatus.EXPIRED:
         events.append(ev.OrderExpired(at=at, order_id=order.id))
     return events
