@@ -1,0 +1,292 @@
+"""What is decided at one closed candle: entry, exit, protection; the next step only."""
+
+from collections.abc import Iterable
+
+import pytest
+
+from tests.support.builders import (
+    BTC,
+    HOUR,
+    START,
+    candle,
+    d,
+    market,
+    order,
+    position,
+    rules,
+    state_with,
+    stop_order,
+    target_order,
+)
+from tradebot.engine.actions import Action, Cancel, Place, PlaceOco, Refuse
+from tradebot.engine.decide import decide, protect
+from tradebot.engine.settings import Rules
+from tradebot.engine.state import State
+from tradebot.model.account import Position, TradingState
+from tradebot.model.order import Intent, Leg, Order, OrderKind, OrderStatus, Side
+
+LONG, FLAT = 1_000_000, 0
+NOW = START + HOUR
+GUARDED = rules(stop_ppm=50_000, target_ppm=100_000)
+
+
+def _held(*orders: Order, position_: Position | None = None, **more: object) -> State:
+    """Return a state that holds 2 at 100, bought at the open of this candle."""
+    held = position("2 @ 100", opened_at=START) if position_ is None else position_
+    return state_with(
+        positions={BTC: held},
+        balances={"USDT": "800", "BTC": "2"},
+        orders=orders,
+        closes={BTC: "100"},
+        **more,  # type: ignore[arg-type] - state_with's own keywords
+    )
+
+
+def _decided(
+    state: State,
+    by: Rules | None = None,
+    *,
+    exposure: int | None = LONG,
+    text: str = "100",
+    is_contiguous: bool = True,
+    why: str = "",
+) -> tuple[Action, ...]:
+    return decide(
+        state, BTC, candle(text), exposure, by or rules(), is_contiguous=is_contiguous, why=why
+    )
+
+
+def _intent(actions: Iterable[Action]) -> Intent:
+    """Return the intent of the one order that is placed."""
+    (action,) = actions
+    assert isinstance(action, Place)
+    return action.order.intent
+
+
+# --- entering -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("exposure", [None, 0, -1_000_000])
+def test_flat_without_a_long_signal_does_nothing(exposure: int | None) -> None:
+    assert _decided(state_with(), exposure=exposure) == ()
+
+
+def test_long_signal_buys_at_the_market() -> None:
+    intent = _intent(_decided(state_with(), rules(fraction_ppm=500_000), why="golden cross"))
+    assert (intent.side, intent.kind, intent.leg) == (Side.BUY, OrderKind.MARKET, Leg.ENTRY)
+    assert (intent.quantity, intent.reference_price) == (d(5), d(100))
+    assert (intent.market, intent.closed_at, intent.strategy) == (BTC, NOW, "test")
+    assert (intent.reason, intent.reduce_only) == ("signal: golden cross", False)
+
+
+def test_half_a_signal_buys_half() -> None:
+    assert _intent(_decided(state_with(), exposure=500_000)).quantity == d(5)
+
+
+def test_signal_that_had_its_trade_is_not_traded_again() -> None:
+    assert _decided(state_with(spent=frozenset({BTC}))) == ()
+
+
+@pytest.mark.parametrize(
+    "status", [OrderStatus.INTENDED, OrderStatus.SENT, OrderStatus.UNKNOWN, OrderStatus.ACCEPTED]
+)
+def test_order_that_is_out_blocks_entries_in_its_market(status: OrderStatus) -> None:
+    before = order("buy 1 BTC @ 100", status=status, closed_at=NOW - HOUR)
+    assert _decided(state_with(orders=[before])) == ()
+
+
+@pytest.mark.parametrize(
+    "status", [OrderStatus.REJECTED, OrderStatus.DROPPED, OrderStatus.ABSENT, OrderStatus.EXPIRED]
+)
+def test_one_candle_has_one_entry_and_the_next_a_new_one(status: OrderStatus) -> None:
+    assert _decided(state_with(orders=[order(status=status)])) == ()
+    earlier = order(status=status, closed_at=NOW - HOUR)
+    assert _intent(_decided(state_with(orders=[earlier]))).leg is Leg.ENTRY
+
+
+def test_refusal_is_told_once_for_one_signal_and_control() -> None:
+    halted = TradingState.HALTED
+    (refusal,) = _decided(state_with(trading=halted))
+    assert isinstance(refusal, Refuse)
+    assert refusal.refused.control == "trading_halted"
+    told = {BTC: "trading_halted"}
+    assert _decided(state_with(trading=halted, refused=told)) == ()
+    (other,) = _decided(state_with(trading=TradingState.REDUCING, refused=told))
+    assert isinstance(other, Refuse)
+    assert other.refused.control == "trading_reducing"
+
+
+def test_no_entry_after_a_gap_in_the_candles() -> None:
+    (refusal,) = _decided(state_with(), is_contiguous=False)
+    assert isinstance(refusal, Refuse)
+    assert refusal.refused.control == "candle_gap"
+
+
+def test_rest_under_one_lot_does_not_block_an_entry() -> None:
+    rest = position("0.0005 @ 90", sellable="0")
+    assert _intent(_decided(_held(position_=rest))).leg is Leg.ENTRY
+
+
+# --- holding and protecting ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("exposure", [LONG, 1, None])
+def test_position_without_exits_is_left_alone_while_the_signal_stays(exposure: int | None) -> None:
+    assert _decided(_held(), exposure=exposure) == ()
+
+
+def test_stop_alone_is_a_stop_order_of_all_that_can_be_sold() -> None:
+    held = position("2.0005 @ 100", sellable="2", opened_at=START)
+    intent = _intent(_decided(_held(position_=held), rules(stop_ppm=50_000)))
+    assert (intent.side, intent.kind, intent.leg) == (Side.SELL, OrderKind.STOP, Leg.STOP)
+    assert (intent.quantity, intent.stop_price, intent.price) == (d(2), d(95), None)
+    assert (intent.reference_price, intent.reduce_only) == (d(95), True)
+    assert intent.reason == "stop of the position"
+
+
+def test_target_alone_is_a_limit_that_makes() -> None:
+    intent = _intent(_decided(_held(), rules(target_ppm=100_000)))
+    assert (intent.kind, intent.leg) == (OrderKind.LIMIT_MAKER, Leg.TARGET)
+    assert (intent.quantity, intent.stop_price, intent.price) == (d(2), None, d(110))
+    assert intent.reason == "target of the position"
+
+
+def test_stop_and_target_are_placed_as_one() -> None:
+    (action,) = _decided(_held(), GUARDED)
+    assert isinstance(action, PlaceOco)
+    assert (action.stop.intent.leg, action.target.intent.leg) == (Leg.STOP, Leg.TARGET)
+    assert action.stop.intent.stop_price == d(95)
+    assert action.target.intent.price == d(110)
+    assert action.stop.order_id != action.target.order_id
+
+
+@pytest.mark.parametrize(
+    "out",
+    [stop_order("sell 2 BTC @ 95"), stop_order("sell 2 BTC @ 95", status=OrderStatus.UNKNOWN)],
+)
+def test_protected_position_needs_nothing(out: Order) -> None:
+    held = position("2 @ 100", opened_at=START, stop="95")
+    assert _decided(_held(out, position_=held), rules(stop_ppm=50_000)) == ()
+
+
+def test_protection_that_was_lost_is_placed_again_with_a_new_id() -> None:
+    ended = stop_order("sell 2 BTC @ 95", status=OrderStatus.CANCELLED)
+    held = position("2 @ 100", opened_at=START, stop="95")
+    intent = _intent(_decided(_held(ended, position_=held), rules(stop_ppm=50_000)))
+    assert (intent.leg, intent.sequence) == (Leg.STOP, 1)
+
+
+def test_position_filled_between_candles_is_protected_without_a_candle() -> None:
+    (action,) = protect(_held(), BTC, GUARDED, time=NOW + 5)
+    assert isinstance(action, PlaceOco)
+    assert action.stop.intent.closed_at == NOW + 5
+    assert protect(state_with(), BTC, GUARDED, time=NOW) == ()
+    rest = position("0.0005 @ 100", sellable="0")
+    assert protect(_held(position_=rest), BTC, GUARDED, time=NOW) == ()
+
+
+def test_refused_protection_is_told() -> None:
+    (action,) = _decided(_held(trading=TradingState.HALTED), GUARDED)
+    assert isinstance(action, Refuse)
+    assert action.refused.intent.leg is Leg.STOP
+
+
+@pytest.mark.parametrize("leg", [Leg.STOP, Leg.TARGET])
+def test_protection_that_the_exchange_rejects_becomes_a_market_exit(leg: Leg) -> None:
+    rejected = stop_order("sell 2 BTC @ 95", status=OrderStatus.REJECTED, leg=leg)
+    held = position("2 @ 100", opened_at=START, stop="95")
+    intent = _intent(_decided(_held(rejected, position_=held), GUARDED))
+    assert (intent.leg, intent.kind, intent.quantity) == (Leg.EXIT, OrderKind.MARKET, d(2))
+    assert intent.reference_price == d(100)
+    assert intent.reason == "stop or target refused by the exchange"
+
+
+def test_market_exit_for_rejected_protection_is_tried_once_a_candle() -> None:
+    rejected = stop_order("sell 2 BTC @ 95", status=OrderStatus.REJECTED)
+    tried = order("sell 2 BTC @ 100", order_id="tb-exit", status=OrderStatus.REJECTED)
+    assert _decided(_held(rejected, tried), GUARDED) == ()
+
+
+def test_rejection_at_an_earlier_candle_is_forgotten() -> None:
+    rejected = stop_order("sell 2 BTC @ 95", status=OrderStatus.REJECTED, closed_at=NOW - HOUR)
+    (action,) = _decided(_held(rejected), GUARDED)
+    assert isinstance(action, PlaceOco)
+
+
+# --- trailing -----------------------------------------------------------------------------------
+
+
+def test_trailing_stop_is_cancelled_when_it_rises_and_placed_higher() -> None:
+    trailing = rules(stop_ppm=50_000, trailing_ppm=50_000)
+    held = position("2 @ 100", opened_at=START, stop="95")
+    resting = stop_order("sell 2 BTC @ 95", closed_at=NOW - HOUR)
+    (action,) = _decided(_held(resting, position_=held), trailing, text="100/120/99/118")
+    assert action == Cancel(resting, "trailing stop rises")
+
+    again = _intent(_decided(_held(position_=held), trailing, text="100/120/99/118"))
+    assert again.stop_price == d(114)
+
+
+@pytest.mark.parametrize("high", ["100", "99"])
+def test_trailing_stop_that_does_not_rise_is_left_where_it_is(high: str) -> None:
+    trailing = rules(trailing_ppm=50_000)
+    held = position("2 @ 100", opened_at=START, stop="95")
+    resting = stop_order("sell 2 BTC @ 95", closed_at=NOW - HOUR)
+    assert _decided(_held(resting, position_=held), trailing, text=f"{high}/{high}/96/{high}") == ()
+
+
+def test_stop_that_has_risen_above_the_market_is_a_sale() -> None:
+    trailing = rules(trailing_ppm=50_000)
+    intent = _intent(_decided(_held(), trailing, text="100/120/99/114"))
+    assert (intent.leg, intent.reason) == (Leg.EXIT, "trailing stop")
+
+
+# --- leaving ------------------------------------------------------------------------------------
+
+
+def test_signal_gone_sells_all_at_the_market() -> None:
+    intent = _intent(_decided(_held(), exposure=FLAT, why="death cross"))
+    assert (intent.side, intent.kind, intent.leg) == (Side.SELL, OrderKind.MARKET, Leg.EXIT)
+    assert (intent.quantity, intent.reference_price) == (d(2), d(100))
+    assert (intent.reason, intent.reduce_only) == ("signal: death cross", True)
+    assert _intent(_decided(_held(), exposure=FLAT)).reason == "signal"
+
+
+def test_time_up_sells_and_does_not_tell_the_signals_reason() -> None:
+    intent = _intent(_decided(_held(), rules(held_ms_max=HOUR), why="golden cross"))
+    assert intent.reason == "time"
+
+
+@pytest.mark.parametrize("leg", [Leg.STOP, Leg.TARGET])
+def test_resting_protection_is_cancelled_before_the_sale(leg: Leg) -> None:
+    build = stop_order if leg is Leg.STOP else target_order
+    resting = build("sell 2 BTC @ 95")
+    assert _decided(_held(resting), exposure=FLAT) == (Cancel(resting, "signal"),)
+
+
+@pytest.mark.parametrize("status", [OrderStatus.UNKNOWN, OrderStatus.SENT])
+def test_nothing_is_sold_while_an_order_of_unknown_fate_is_out(status: OrderStatus) -> None:
+    """It may sell too: the account never sells more than the bot bought."""
+    assert _decided(_held(stop_order("sell 2 BTC @ 95", status=status)), exposure=FLAT) == ()
+    assert _decided(_held(order("buy 1 BTC @ 100", status=status)), exposure=FLAT) == ()
+
+
+def test_one_candle_has_one_exit() -> None:
+    tried = order("sell 2 BTC @ 100", status=OrderStatus.REJECTED)
+    assert _decided(_held(tried), exposure=FLAT) == ()
+
+
+def test_exit_passes_a_gap_and_a_reducing_state() -> None:
+    state = _held(trading=TradingState.REDUCING)
+    assert _intent(_decided(state, exposure=FLAT, is_contiguous=False)).leg is Leg.EXIT
+
+
+def test_exit_while_halted_is_refused_by_name() -> None:
+    (action,) = _decided(_held(trading=TradingState.HALTED), exposure=FLAT)
+    assert isinstance(action, Refuse)
+    assert action.refused.control == "trading_halted"
+
+
+def test_other_markets_orders_do_not_block() -> None:
+    state = state_with(market(), market("ETH/USDT"), orders=[order("buy 1 ETH @ 10")])
+    assert _intent(_decided(state)).market == BTC
