@@ -129,7 +129,8 @@ class Keystore:
         place = Slot.parse(slot)
         _check_mode(place, mode)
         for name, secret in fields.items():
-            if name not in OPEN_FIELDS and len(secret.reveal()) < SECRET_LENGTH_MIN:
+            # An empty one, as of a mail server without a login, gives nothing away.
+            if name not in OPEN_FIELDS and 0 < len(secret.reveal()) < SECRET_LENGTH_MIN:
                 raise KeystoreError(
                     f"{slot}: {name} has fewer than {SECRET_LENGTH_MIN} characters",
                     "so short a text could not be kept out of the logs; check that it is whole",

@@ -329,7 +329,7 @@ def test_a_secret_too_short_to_be_masked_is_refused_but_a_short_address_is_not(
         store.put(SLOT, {"api_key": Secret("12345")}, "testnet")
     assert caught.value.message == f"{SLOT}: api_key has fewer than 6 characters"
     assert caught.value.hint.startswith("so short a text could not be kept out of the logs")
-    store.put("alerts/email", {"port": Secret("25"), "username": Secret("")}, "alerts")
+    store.put("alerts/email", {"port": Secret("25"), "password": Secret("")}, "alerts")
 
 
 def test_a_short_passphrase_is_refused(tmp_path: Path, folder: Path) -> None:
