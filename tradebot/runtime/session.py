@@ -51,7 +51,7 @@ class Session:
         self._rules = rules
         self._timeframe_ms = timeframe_ms
         self._broker = broker
-        self._journal = journal
+        self.journal = journal
         self._clock = clock
         self._latch = latch
         self._tell = tell
@@ -63,12 +63,17 @@ class Session:
         """Make events durable, apply them, then tell. Raises JournalError before anything else."""
         if not events:
             return
-        self._journal.append(events)
+        # Applied before they are written: what contradicts the books must not poison the journal,
+        # where every restart would meet it.
         state = self.state
+        states: list[State] = []
         for event in events:
             state = apply(state, event)
-            self._tell(event, state)
+            states.append(state)
+        self.journal.append(events)
         self.state = state
+        for event, after in zip(events, states, strict=True):
+            self._tell(event, after)
 
     # --- one candle -----------------------------------------------------------------------------
 

@@ -1,0 +1,58 @@
+"""A Session among fakes, which all write into one diary: disk, latch, wire, tell."""
+
+from tests.support.builders import BTC, HOUR, START, candle, market, rules, started
+from tests.support.fakes import FakeBroker, FakeClock, FakeLatch, RecordingJournal
+from tradebot.engine.settings import Rules
+from tradebot.engine.state import State
+from tradebot.model.codec import kind_of
+from tradebot.model.order import Leg, Order
+from tradebot.runtime.session import Session
+
+LONG, FLAT = 1_000_000, 0
+NOW = START + HOUR
+
+
+class Bot:
+    """A Session among fakes that share one diary."""
+
+    def __init__(self, *script: str, by: Rules | None = None, markets: int = 1) -> None:
+        self.diary: list[str] = []
+        self.broker = FakeBroker(*script, diary=self.diary)
+        self.journal = RecordingJournal(diary=self.diary)
+        self.clock = FakeClock(NOW)
+        self.latch = FakeLatch(diary=self.diary)
+        self.session = Session(
+            State(),
+            rules=by or rules(),
+            timeframe_ms=HOUR,
+            broker=self.broker,
+            journal=self.journal,
+            clock=self.clock,
+            latch=self.latch,
+            tell=lambda event, state: self.diary.append(f"tell: {kind_of(event)}"),
+            window_ms=5000,
+        )
+        listed = (market(), market("ETH/USDT"))[:markets]
+        self.session.record([started(*listed)])
+        self.diary.clear()
+
+    def step(self, text: str = "100", exposure: int | None = LONG, hour: int = 1) -> None:
+        """Put one candle of BTC before the Session."""
+        made = candle(text, closed_at=START + hour * HOUR)
+        self.clock.now = made.closed_at
+        self.session.step(made.closed_at, {BTC: made}, {BTC: exposure})
+
+    @property
+    def state(self) -> State:
+        """The Session's state."""
+        return self.session.state
+
+    def order(self, leg: Leg) -> Order:
+        """Return the only order of a leg."""
+        orders = self.state.orders
+        (found,) = (
+            each
+            for each in (*orders.unsettled.values(), *orders.settled.values())
+            if each.leg is leg
+        )
+        return found
