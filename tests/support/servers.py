@@ -136,9 +136,7 @@ def mail_server(
             envelope.rcpt_tos.append(address)
             return "250 OK"
 
-        async def handle_DATA(
-            self, server: SMTP, session: Session, envelope: Envelope
-        ) -> str:
+        async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
             assert isinstance(envelope.content, bytes)
             mail = message_from_bytes(envelope.content, policy=policy.default)
             assert isinstance(mail, EmailMessage)

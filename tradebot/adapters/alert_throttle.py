@@ -104,4 +104,5 @@ class Throttle:
 def _again(message: Message, times: int) -> Message | None:
     if times == 0:
         return None
-    return Message(message.level, message.kind, f"{message.text} ({times} more times)")
+    again = f"{times} more time{'' if times == 1 else 's'}"
+    return Message(message.level, message.kind, f"{message.text} ({again})")

@@ -198,9 +198,7 @@ def _read_fields(
             f"give --key-file FILE, or --stdin with a line each for {', '.join(names)}",
         )
     labels = {name: name.replace("_", " ").capitalize() for name in names}
-    return {
-        name: Secret(ask(labels[name], name not in OPEN_FIELDS).strip()) for name in names
-    }
+    return {name: Secret(ask(labels[name], name not in OPEN_FIELDS).strip()) for name in names}
 
 
 def _fields_of_lines(names: Sequence[str], text: str, source: str) -> dict[str, Secret]:

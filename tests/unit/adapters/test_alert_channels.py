@@ -226,9 +226,7 @@ def test_refused_recipients_are_counted_and_the_others_get_their_mail(tmp_path: 
 def test_a_mail_server_that_never_answers_is_given_up(security: str) -> None:
     with silent_port() as port:
         error = failure(email(port, security=security, answer_seconds=0.05))
-    assert error.message == (
-        f"email: 127.0.0.1:{port} hung up, or did not answer within 0.05 s"
-    )
+    assert error.message == (f"email: 127.0.0.1:{port} hung up, or did not answer within 0.05 s")
 
 
 def test_a_mail_server_that_is_not_there_or_hangs_up_is_named() -> None:

@@ -99,9 +99,7 @@ def test_the_last_call_brings_out_all_that_waits() -> None:
         throttle.offer(said(f"fill {n}"), 0)
     throttle.offer(said("fill 0"), 0)
     (digest,) = throttle.flush()
-    assert digest.text == (
-        "3 alerts in one message:\n- fill 8\n- fill 9\n- fill 0 (1 more times)"
-    )
+    assert digest.text == ("3 alerts in one message:\n- fill 8\n- fill 9\n- fill 0 (1 more time)")
     assert not throttle.is_holding
 
 
@@ -121,7 +119,7 @@ def test_a_clock_that_goes_back_does_not_silence_it() -> None:
         throttle.offer(said(f"fill {n}"), 100 * MINUTE)
     assert texts(throttle.offer(said("fill 8"), 0)) == ["fill 8"]
     throttle.offer(said("fill 0"), 1)
-    assert "fill 0 (1 more times)" in texts(throttle.due(MINUTE + 1))[0]
+    assert "fill 0 (1 more time)" in texts(throttle.due(MINUTE + 1))[0]
 
 
 @given(st.lists(st.tuples(st.integers(0, 20_000), st.integers(0, 5), st.sampled_from(AlertLevel))))

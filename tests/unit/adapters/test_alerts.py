@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.keystores import CHEAP
 from tradebot.adapters import alerts as alerts_module
 from tradebot.adapters.alert_channels import (
     Channel,
@@ -26,12 +27,10 @@ from tradebot.adapters.alerts import (
 )
 from tradebot.adapters.clock import VirtualClock
 from tradebot.adapters.keystore import Keystore
-from tradebot.adapters.keystore_file import Argon2Parameters
 from tradebot.adapters.redact import Redactor, Secret
 from tradebot.errors import ConfigError, KeystoreError, TradebotError
 from tradebot.ports import AlertLevel, Alerts
 
-CHEAP = Argon2Parameters(memory_kib=19 * 1024, iterations=2, lanes=1)
 PATIENCE_SECONDS = 20
 
 
@@ -193,7 +192,7 @@ def test_repeats_are_told_once_their_minute_is_over(monkeypatch: pytest.MonkeyPa
     class Told(Recorder):
         def deliver(self, message: Message) -> None:
             super().deliver(message)
-            if "more times" in message.text:
+            if "more time" in message.text:
                 told.set()
 
     channel, clock = Told(), VirtualClock(0)
@@ -205,7 +204,7 @@ def test_repeats_are_told_once_their_minute_is_over(monkeypatch: pytest.MonkeyPa
         clock.sleep_until(clock.now_ms() + 1000)
         told.wait(0.001)
     closed(queue)
-    assert channel.texts == ["down", "down (1 more times)"]
+    assert channel.texts == ["down", "down (1 more time)"]
 
 
 def test_the_test_message_says_how_each_channel_took_it() -> None:

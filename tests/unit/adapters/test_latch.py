@@ -145,9 +145,7 @@ def test_a_note_that_cannot_be_read_still_halts(tmp_path: Path) -> None:
     latch = latch_in(tmp_path)
     latch.arm("start")
     (latch.folder / "HALTED").touch()
-    assert latch.state() == LatchState(
-        False, "halted; the note that says why cannot be read", None
-    )
+    assert latch.state() == LatchState(False, "halted; the note that says why cannot be read", None)
 
 
 def test_a_long_reason_is_cut_so_that_the_token_stays_readable(tmp_path: Path) -> None:

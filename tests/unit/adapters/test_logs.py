@@ -189,4 +189,3 @@ def test_a_disk_that_fills_up_later_costs_lines_but_raises_nothing(
     assert close_logging() > 900
     assert capsys.readouterr() == ("", "")
     assert lines(path)[-1]["event"] == "healed"
-

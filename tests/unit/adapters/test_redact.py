@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tradebot.adapters.redact import MASK, Redactor, Secret, plain_text
 
-CANARY = 'ca"na\\ry<+/=&>\'é 7f3a9c'
+CANARY = "ca\"na\\ry<+/=&>'é 7f3a9c"
 PEM = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIOlzq8aNARY+/abcdefghijk\n-----END-----\n"
 
 SHOWS: dict[str, Callable[[Secret], str]] = {

@@ -11,14 +11,13 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from tests.support.keystores import CHEAP
 from tests.support.servers import webhook
 from tradebot.adapters.keystore import Keystore
-from tradebot.adapters.keystore_file import Argon2Parameters
 from tradebot.adapters.redact import Secret
 from tradebot.cli import alerts, keys
 from tradebot.errors import KeystoreError, NotFoundError, TradebotError, UsageError
 
-CHEAP = Argon2Parameters(memory_kib=19 * 1024, iterations=2, lanes=1)
 WORD = "correct horse"
 LINES = "key-7f3a9c\nsecret-51b2e8\n"
 

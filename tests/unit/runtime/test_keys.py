@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.keystores import CHEAP
 from tests.support.servers import webhook
 from tradebot.adapters.alerts import AlertSettings
 from tradebot.adapters.keystore import Keystore
-from tradebot.adapters.keystore_file import Argon2Parameters, Slot, slot_names
+from tradebot.adapters.keystore_file import Slot, slot_names
 from tradebot.adapters.redact import Redactor, Secret
 from tradebot.errors import KeystoreError, NotFoundError, UsageError
 from tradebot.runtime.keys import (
@@ -25,7 +26,6 @@ from tradebot.runtime.keys import (
     slot_for,
 )
 
-CHEAP = Argon2Parameters(memory_kib=19 * 1024, iterations=2, lanes=1)
 WORD = "correct horse"
 TESTNET = Slot("binance", "testnet", "main")
 SLACK = Slot("alerts", "alerts", "slack")
@@ -339,5 +339,3 @@ def test_an_alert_test_without_channels_is_nothing_found(
         run_alert_test(AlertSettings(), unlocking, logs=tmp_path)
     assert caught.value.exit_code == 3
     assert caught.value.hint == 'set [alerts] channels = ["slack"] in the configuration'
-
-

@@ -1,0 +1,47 @@
+"""Keystores in the tests' words: one key, a cheap but legal derivation, and what was refused."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tradebot.adapters.keystore import Keystore
+from tradebot.adapters.keystore_file import Argon2Parameters
+from tradebot.adapters.redact import Secret
+from tradebot.errors import KeystoreError
+
+CHEAP = Argon2Parameters(memory_kib=19 * 1024, iterations=2, lanes=1)
+PASSPHRASE = Secret("correct horse battery")
+FIELDS = {"api_key": Secret("key-7f3a9c"), "secret": Secret("secret-51b2e8")}
+SLOT = "binance/testnet/main"
+
+
+def keystore_in(folder: Path) -> Path:
+    """Make a keystore of one key in `folder`, and return the folder."""
+    Keystore.create(folder, PASSPHRASE, parameters=CHEAP).put(SLOT, FIELDS, "testnet")
+    return folder
+
+
+def opened(folder: Path) -> Keystore:
+    """Unlock the keystore of `keystore_in`."""
+    return Keystore.open(folder, PASSPHRASE)
+
+
+def document_of(folder: Path) -> dict[str, dict[str, object]]:
+    """Return the keystore's file as JSON."""
+    content: dict[str, dict[str, object]] = json.loads((folder / "keystore.json").read_text())
+    return content
+
+
+def write_document(folder: Path, content: object) -> None:
+    """Write JSON as the keystore's file, spelled as the program spells it."""
+    text = json.dumps(content, indent=1, sort_keys=True) + "\n"
+    (folder / "keystore.json").write_text(text)
+
+
+def refusal(folder: Path, passphrase: Secret = PASSPHRASE) -> KeystoreError:
+    """Return why the keystore does not give its key out."""
+    with pytest.raises(KeystoreError) as caught:
+        Keystore.open(folder, passphrase).get(SLOT, "testnet")
+    assert caught.value.exit_code == 4
+    return caught.value
