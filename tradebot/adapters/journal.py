@@ -78,7 +78,8 @@ class SqliteJournal:
             ).fetchone()
         except (sqlite3.Error, OSError) as error:
             raise _write_error(path, error) from error
-        self._seq, self._head = row or (0, GENESIS)
+        self._seq: int = 0 if row is None else row[0]
+        self._head: str = GENESIS if row is None else row[1]
 
     def _check_pragmas(self) -> None:
         mode = self._db.execute("PRAGMA journal_mode").fetchone()[0]
@@ -97,9 +98,8 @@ class SqliteJournal:
             seq += 1
             kind, body = kind_of(event), encode(event)
             previous, head = head, chain(head, seq, kind, body)
-            market = getattr(event, "market", None)
-            order_id = getattr(event, "order_id", None)
-            rows.append((seq, event.at, kind, market, order_id, body, previous, head))
+            at, market, order_id = _copies(event)
+            rows.append((seq, at, kind, market, order_id, body, previous, head))
         try:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany(_INSERT, rows)
@@ -114,6 +114,11 @@ class SqliteJournal:
         """Yield every event from the first."""
         for entry in _entries(self._db, self._path):
             yield entry.event
+
+    def last_at(self) -> int:
+        """Return the latest time of any event, in UTC ms; 0 for an empty journal."""
+        (latest,) = self._db.execute("SELECT coalesce(max(at), 0) FROM events").fetchone()
+        return int(latest)
 
     def close(self) -> None:
         """Close the file; the write-ahead log is folded into it."""
@@ -137,13 +142,17 @@ def open_readonly(path: Path) -> sqlite3.Connection:
     """Return a read-only connection to a journal. Raises NotFoundError where there is none."""
     if not path.is_file():
         raise NotFoundError(f"no journal at {path}", hint="start one with `tradebot run`")
-    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=BUSY_SECONDS)
+    try:
+        uri = f"{path.resolve().as_uri()}?mode=ro"
+        db = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS)
+    except sqlite3.Error as error:
+        raise _read_error(path, error) from error
     db.row_factory = sqlite3.Row
     return db
 
 
 def entries(path: Path) -> Iterator[Entry]:
-    """Yield every row of a journal, checked against the chain. Raises JournalError at the first fault."""
+    """Yield every row of a journal, checked against the chain. Raises JournalError at a fault."""
     with closing(open_readonly(path)) as db:
         yield from _entries(db, path)
 
@@ -167,19 +176,41 @@ def verify(path: Path) -> Verdict:
 
 def _entries(db: sqlite3.Connection, path: Path) -> Iterator[Entry]:
     head, expected = GENESIS, 1
-    query = "SELECT seq, kind, body, previous, hash FROM events ORDER BY seq"
-    for seq, kind, body, previous, found in db.execute(query):
-        if seq != expected or previous != head or chain(previous, seq, kind, body) != found:
-            raise JournalError(
-                f"{path}: the chain breaks at event {expected}",
-                hint="stop trading, keep the file, and restore the last backup",
-            )
-        try:
-            event = decode(kind, body)
-        except ValueError as error:
-            raise JournalError(f"{path}: event {seq}: {error}") from error
-        yield Entry(seq, kind, body, found, event)
-        head, expected = found, expected + 1
+    query = "SELECT seq, at, kind, market, order_id, body, previous, hash FROM events ORDER BY seq"
+    try:
+        for seq, at, kind, market, order_id, body, previous, found in db.execute(query):
+            if seq != expected or previous != head or chain(previous, seq, kind, body) != found:
+                raise _broken(path, expected)
+            try:
+                event = decode(kind, body)
+            except ValueError as error:
+                raise JournalError(f"{path}: event {seq}: {error}") from error
+            # The hash covers the body; the columns beside it are copies, which the views read.
+            if (at, market, order_id) != _copies(event):
+                raise _broken(path, expected)
+            yield Entry(seq, kind, body, found, event)
+            head, expected = found, expected + 1
+    except sqlite3.Error as error:
+        raise _read_error(path, error) from error
+
+
+def _copies(event: Event) -> tuple[int, str | None, str | None]:
+    """Return what a row says of its event beside the body: time, market, order."""
+    return event.at, getattr(event, "market", None), getattr(event, "order_id", None)
+
+
+def _broken(path: Path, seq: int) -> JournalError:
+    return JournalError(
+        f"{path}: the chain breaks at event {seq}",
+        hint="stop trading, keep the file, and restore the last backup",
+    )
+
+
+def _read_error(path: Path, error: Exception) -> JournalError:
+    return JournalError(
+        f"the journal {path} cannot be read: {error}",
+        hint="check that it is a journal and readable; keep the file, and restore the last backup",
+    )
 
 
 def _write_error(path: Path, error: Exception) -> JournalError:

@@ -44,6 +44,14 @@ def m001_events(db: Database) -> None:
             BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END
             """
         )
+    # REPLACE deletes without firing a trigger, unless the connection asks for recursive ones.
+    db.execute(
+        """
+        CREATE TRIGGER events_no_replace BEFORE INSERT ON events
+        WHEN EXISTS (SELECT 1 FROM events WHERE seq = NEW.seq)
+        BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END
+        """
+    )
     db.execute("CREATE INDEX events_by_kind ON events (kind, seq)")
     db.execute(
         "CREATE INDEX events_by_order ON events (order_id, seq) WHERE order_id IS NOT NULL"
