@@ -64,6 +64,20 @@ def table(rows: Sequence[Sequence[object]], columns: Sequence[str]) -> str | Tab
     return shown
 
 
+def lines_of(rows: Sequence[Sequence[object]], columns: Sequence[str]) -> str:
+    """Return a table as text, to stand among other lines: aligned on a terminal, else with tabs."""
+    made = table(rows, columns)
+    if isinstance(made, str):
+        return made
+    from io import StringIO
+
+    from rich.console import Console
+
+    text = StringIO()
+    Console(file=text, width=200).print(made)
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
+
+
 def _cell(value: object) -> str:
     text = plain(value) if isinstance(value, Decimal) else "" if value is None else str(value)
     return " ".join(text.split())  # A tab or line break inside would make a cell of its own.

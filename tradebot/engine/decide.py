@@ -71,6 +71,26 @@ def protect(state: State, market: str, rules: Rules, *, time: int) -> tuple[Acti
     return _protect(state, market, position, rules, time, level)
 
 
+def flatten(state: State, market: str, rules: Rules, *, time: int) -> tuple[Action, ...]:
+    """Return the sale that ends a position in an emergency; once at any one time."""
+    position = state.positions.get(market)
+    if position is None or not position.is_open or state.orders.of(market):
+        return ()
+    if state.orders.attempts(market, Leg.FLATTEN, time):
+        return ()
+    intent = _sale(
+        state,
+        market,
+        position,
+        leg=Leg.FLATTEN,
+        kind=OrderKind.MARKET,
+        closed_at=time,
+        reference=state.feed.closes.get(market, position.entry_price),
+        reason="emergency stop",
+    )
+    return (_ruled(state, intent, rules),)
+
+
 def _enter(
     state: State,
     market: str,

@@ -53,7 +53,7 @@ def _check(
     state: State, intent: Intent, rules: Rules, *, is_contiguous: bool
 ) -> Refused | None:
     scale, market = state.scales[intent.market], state.markets[intent.market]
-    if state.trading is TradingState.HALTED:
+    if state.trading is TradingState.HALTED and intent.leg is not Leg.FLATTEN:
         return _refused(intent, "trading_halted", 0, 1, "trading is halted")
     if intent.quantity < market.quantity_min or intent.quantity <= 0:
         return _refused(

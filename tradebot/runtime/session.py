@@ -7,7 +7,7 @@ The same Session runs live, on a testnet, in the sandbox and in a backtest.
 from collections.abc import Callable, Mapping, Sequence
 
 from tradebot.engine.actions import Action, Cancel, Place, PlaceOco, Refuse
-from tradebot.engine.decide import decide, protect
+from tradebot.engine.decide import decide, flatten, protect
 from tradebot.engine.reconcile import outcome_events, report_events
 from tradebot.engine.settings import Rules
 from tradebot.engine.state import State, apply
@@ -17,6 +17,7 @@ from tradebot.model.market import Candle
 from tradebot.model.order import (
     RESTING,
     Approved,
+    Leg,
     Order,
     OrderStatus,
     Rejection,
@@ -161,22 +162,33 @@ class Session:
 
         Raises ExchangeUnavailable when the exchange cannot be asked.
         """
-        unsettled = self.state.orders.unsettled
-        if not unsettled:
-            return
-        resting = self._broker.open_order_filled()
-        changed = False
-        for order in list(unsettled.values()):
-            if order.status in RESTING and resting.get(order.id) == order.filled:
-                continue
-            changed |= self._settle_order(order)
-        if changed:
+        if self.settle_only():
             for market in sorted(self.state.positions):
                 self._pursue(
                     lambda name=market: protect(
                         self.state, name, self._rules, time=self._clock.now_ms()
                     )
                 )
+
+    def settle_only(self) -> bool:
+        """Ask about every unsettled order and book what happened; return whether anything did.
+
+        Raises ExchangeUnavailable when the exchange cannot be asked.
+        """
+        unsettled = self.state.orders.unsettled
+        if not unsettled:
+            return False
+        resting = self._broker.open_order_filled()
+        changed = False
+        for order in list(unsettled.values()):
+            if order.status in RESTING and resting.get(order.id) == order.filled:
+                continue
+            changed |= self._settle_order(order)
+        return changed
+
+    def open_orders(self) -> list[str]:
+        """Return the ids of our orders that the exchange says are open. Raises ExchangeUnavailable."""
+        return sorted(self._broker.open_order_filled())
 
     def _settle_order(self, order: Order) -> bool:
         now = self._clock.now_ms()
@@ -212,7 +224,8 @@ class Session:
     def _place(self, approved: list[Approved]) -> bool:
         now = self._clock.now_ms()
         self.record([_intended(each, at=now) for each in approved])
-        if not self._latch.is_armed():
+        is_emergency = approved[0].intent.leg is Leg.FLATTEN
+        if not is_emergency and not self._latch.is_armed():
             for each in approved:
                 reason = "trading was halted before it was sent"
                 self.record([ev.OrderDropped(at=now, order_id=each.order_id, reason=reason)])
@@ -277,16 +290,40 @@ class Session:
             ]
         )
 
+    # --- stopping -------------------------------------------------------------------------------
+
+    def cancel_all(self, reason: str) -> None:
+        """Cancel every resting order of ours; what does not end stays unsettled, to be seen."""
+        for order in list(self.state.orders.unsettled.values()):
+            known = self.state.orders.unsettled.get(order.id)
+            if known is not None and known.status in RESTING:
+                self._cancel(Cancel(known, reason))
+
+    def flatten(self) -> None:
+        """Sell every position at the market, whatever the latch says."""
+        for market in sorted(self.state.positions):
+            self._pursue(
+                lambda name=market: flatten(
+                    self.state, name, self._rules, time=self._clock.now_ms()
+                )
+            )
+
+    def is_armed(self) -> bool:
+        """Return whether the emergency stop lets us trade."""
+        return self._latch.is_armed()
+
     def halt(self, reason: str) -> None:
         """Set trading to HALTED; only a person lifts it."""
-        if self.state.trading is not TradingState.HALTED:
-            self.record(
-                [
-                    ev.TradingStateChanged(
-                        at=self._clock.now_ms(), state=TradingState.HALTED, reason=reason
-                    )
-                ]
-            )
+        self._set_trading(TradingState.HALTED, reason)
+
+    def reactivate(self, reason: str) -> None:
+        """Set trading to ACTIVE: a person has lifted the halt."""
+        self._set_trading(TradingState.ACTIVE, reason)
+
+    def _set_trading(self, trading: TradingState, reason: str) -> None:
+        if self.state.trading is not trading:
+            now = self._clock.now_ms()
+            self.record([ev.TradingStateChanged(at=now, state=trading, reason=reason)])
 
 
 def _intended(approved: Approved, *, at: int) -> ev.OrderIntended:

@@ -1,0 +1,64 @@
+"""Options that several commands share, and how their words become a request."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from tradebot.runtime.prepare import Request
+
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", help="The configuration file; else ./config.toml.")
+]
+CandleFiles = Annotated[
+    list[Path] | None, typer.Option("--candles", help="A candle file to replay; once per market.")
+]
+MarketNames = Annotated[
+    str | None, typer.Option("--markets", help="Markets, such as BTC/USDT,ETH/USDT.")
+]
+TimeframeName = Annotated[
+    str | None, typer.Option("--timeframe", help="The candles' length, such as 1h.")
+]
+StrategyName = Annotated[
+    str | None, typer.Option("--strategy", help="A strategy's name, or FILE.py:Class.")
+]
+From = Annotated[str | None, typer.Option("--from", help="The first day or time, in UTC.")]
+To = Annotated[str | None, typer.Option("--to", help="The last day or time, in UTC.")]
+Seed = Annotated[int | None, typer.Option("--seed", help="Of the synthetic market.")]
+PassphraseFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--passphrase-file", help="A 0600 file, outside the project, with the passphrase."
+    ),
+]
+RunName = Annotated[str | None, typer.Option("--run", help="Which run; else the last one.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def request(
+    *,
+    config: Path | None = None,
+    candles: list[Path] | None = None,
+    markets: str | None = None,
+    timeframe: str | None = None,
+    strategy: str | None = None,
+    start: str | None = None,
+    end: str | None = None,
+    seed: int | None = None,
+) -> Request:
+    """Return what the options ask for."""
+    from tradebot.runtime.prepare import Request
+
+    return Request(
+        config=config,
+        candles=tuple(candles or ()),
+        markets=tuple(part.strip() for part in (markets or "").split(",") if part.strip()),
+        timeframe=timeframe,
+        strategy=strategy,
+        start=start,
+        end=end,
+        seed=seed,
+    )

@@ -1,0 +1,60 @@
+"""`tradebot journal`: verify the chain of events, and show them."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from tradebot.cli import choices
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The journal: verify, show.")
+
+SCHEMA = "tradebot.journal/1"
+
+
+@app.command()
+def verify(
+    run: choices.RunName = None,
+    config: choices.ConfigFile = None,
+    as_json: choices.Json = False,
+) -> None:
+    """Check the file, the chain and every event; exit 1 at the first fault."""
+    from tradebot.adapters.journal import verify as verify_journal
+    from tradebot.cli.output import emit
+    from tradebot.runtime.config import load_config
+    from tradebot.runtime.runs import Runs
+
+    found = Runs(load_config(config).paths.logs).find(run)
+    verdict = verify_journal(found.journal)
+    values = {"run": found.name, "events": verdict.events, "head": verdict.head}
+    text = f"{found.name}: {verdict.events} events, chain unbroken, head {verdict.head}"
+    if verdict.fault:
+        text = f"{found.name}: FAULT after {verdict.events} events: {verdict.fault}"
+    emit({"schema": SCHEMA, **values, "fault": verdict.fault or None}, text, as_json)
+    raise typer.Exit(1 if verdict.fault else 0)
+
+
+@app.command()
+def show(
+    run: choices.RunName = None,
+    kind: Annotated[str | None, typer.Option("--kind", help="Only events of this kind.")] = None,
+    last: Annotated[int, typer.Option("--last", min=0, help="Only the newest; 0 = all.")] = 0,
+    config: choices.ConfigFile = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line.")] = False,
+) -> None:
+    """Show the events, oldest first, one a line."""
+    from tradebot.adapters.journal import entries
+    from tradebot.runtime.config import load_config
+    from tradebot.runtime.runs import Runs
+
+    found = Runs(load_config(config).paths.logs).find(run)
+    chosen = [each for each in entries(found.journal) if kind in (None, each.kind)]
+    for entry in chosen[-last:]:
+        if as_json:
+            body = json.loads(entry.body)
+            line = {"seq": entry.seq, "kind": entry.kind, "body": body, "hash": entry.hash}
+            typer.echo(json.dumps(line))
+        else:
+            typer.echo(f"{entry.seq}\t{entry.kind}\t{entry.body}")

@@ -1,0 +1,153 @@
+"""What `tradebot run` prints, and with which exit code it ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tradebot.cli.output import emit, note, progress
+
+if TYPE_CHECKING:
+    from tradebot.runtime.prepare import Prepared, Request
+    from tradebot.runtime.running import Ended, Watcher
+    from tradebot.runtime.runs import Run
+    from tradebot.runtime.drive import OnTick
+    from tradebot.runtime.keys import Unlocking
+
+SCHEMA = "tradebot.run/1"
+# As shells report a process that a signal ended.
+SIGNAL_EXIT_BASE = 128
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How to run, beyond what is traded."""
+
+    is_testnet: bool
+    speed: str
+    resume: str | None
+    passphrase_file: Path | None
+    is_json: bool
+
+
+def run_and_tell(request: Request, options: RunOptions) -> int:
+    """Run, print the result and return the exit code."""
+    from tradebot.errors import UsageError
+
+    if options.is_testnet:
+        if request.candles or request.seed is not None or options.speed != "max":
+            raise UsageError(
+                "--testnet trades the exchange's own candles",
+                hint="leave out --candles, --seed and --speed",
+            )
+        return _run_testnet(request, options)
+    return _run_sandbox(request, options)
+
+
+def _run_sandbox(request: Request, options: RunOptions) -> int:
+    from tradebot.cli.console import header
+    from tradebot.runtime.running import check_latch, run_sandbox
+
+    pace = _pace(options.speed)
+    prepared, run = _prepared(request, options)
+    check_latch(prepared.config)
+    if not options.is_json:
+        note(header("sandbox", prepared.config, prepared.spec))
+    spec = prepared.spec
+    with progress("Trading", prepared.closes) as advance:
+        watcher = _watcher(options, lambda time, ticked: advance(1))
+        ended = run_sandbox(
+            prepared, run, watcher, _unlocking(prepared.config.paths.keystore, options), pace=pace
+        )
+    return _finish(run, ended, options, is_synthetic=spec.is_synthetic)
+
+
+def _prepared(request: Request, options: RunOptions) -> tuple[Prepared, Run]:
+    """Return the run to begin, or the one to go on with."""
+    from tradebot.runtime.prepare import configured, prepare, reopened
+    from tradebot.runtime.runs import Runs
+
+    if options.resume is None:
+        prepared = prepare(request, "sandbox")
+        return prepared, Runs(prepared.config.paths.logs).create(prepared.spec)
+    runs = Runs(configured(request).paths.logs)
+    run = runs.find(None if options.resume == "last" else options.resume)
+    prepared = reopened(request, run.spec())
+    runs.set_last(run)
+    return prepared, run
+
+
+def _run_testnet(request: Request, options: RunOptions) -> int:
+    from tradebot.cli.console import header
+    from tradebot.runtime.prepare import configured
+    from tradebot.runtime.running import check_latch, run_testnet
+    from tradebot.runtime.runs import Runs, RunSpec
+
+    config = configured(request)
+    check_latch(config)
+    exchange = config.exchange
+    spec = RunSpec(mode="testnet", exchange=exchange.id, account=exchange.account)
+    unlocking = _unlocking(config.paths.keystore, options)
+    run = Runs(config.paths.logs).create(spec)
+    if not options.is_json:
+        note(header("testnet", config, spec))
+    ended = run_testnet(config, run, _watcher(options, lambda time, ticked: None), unlocking)
+    return _finish(run, ended, options, is_synthetic=False)
+
+
+def _unlocking(keystore: Path, options: RunOptions) -> Unlocking:
+    from tradebot.cli.prompt import asker
+    from tradebot.runtime.keys import Unlocking
+
+    return Unlocking(folder=keystore, passphrase_file=options.passphrase_file, ask=asker())
+
+
+def _watcher(options: RunOptions, on_tick: OnTick) -> Watcher:
+    from tradebot.cli.console import listener
+    from tradebot.runtime.running import Watcher
+
+    def on_stop() -> None:
+        note("Stopping: no new orders; positions keep their stops. Again to end at once.")
+
+    if options.is_json:
+        return Watcher(on_tick=on_tick, on_stop=on_stop)
+    return Watcher(listener=listener(note), on_tick=on_tick, on_stop=on_stop)
+
+
+def _finish(run: Run, ended: Ended, options: RunOptions, *, is_synthetic: bool) -> int:
+    from tradebot.adapters.journal import entries, verify
+    from tradebot.cli.console import result_lines
+    from tradebot.cli.report import report_json
+    from tradebot.errors import Halted
+    from tradebot.model.account import TradingState
+    from tradebot.research.report import report
+
+    result = report(entry.event for entry in entries(run.journal))
+    verdict = verify(run.journal)
+    is_halted = ended.state.trading is TradingState.HALTED
+    lines = [
+        *result_lines(result, is_synthetic=is_synthetic),
+        f"Run     {run.name}: {verdict.events} events, head {verdict.head[:16]}",
+        "Next    tradebot report   |   tradebot status   |   tradebot journal verify",
+    ]
+    values = {"schema": SCHEMA, "run": run.name, "events": verdict.events, "head": verdict.head}
+    emit({**values, "halted": is_halted, **report_json(result)}, "\n".join(lines), options.is_json)
+    if is_halted:
+        return Halted.exit_code
+    return SIGNAL_EXIT_BASE + ended.signal_number if ended.signal_number else 0
+
+
+def _pace(text: str) -> float | None:
+    """Return how many virtual seconds one real second takes; None = as fast as it goes."""
+    from tradebot.errors import UsageError
+
+    if text == "max":
+        return None
+    try:
+        factor = float(text.removesuffix("x"))
+    except ValueError:
+        factor = 0.0
+    if not text.endswith("x") or not 0 < factor < float("inf"):
+        raise UsageError(f"--speed {text!r} is no speed", hint="write max, or a factor such as 60x")
+    return factor

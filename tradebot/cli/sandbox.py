@@ -1,0 +1,171 @@
+"""`tradebot sandbox`: the local exchange alone, for any Binance client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+    from fractions import Fraction
+
+    from tradebot.candles import CandleTable
+    from tradebot.sandbox.book import Book
+    from tradebot.sandbox.server import SandboxServer
+    from tradebot.sandbox.standalone import Keys
+
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="The local exchange: serve it alone."
+)
+
+SCHEMA = "tradebot.sandbox/1"
+INTERRUPTED = 130
+
+
+@app.callback()
+def sandbox() -> None:
+    """Run the local exchange on its own."""
+
+
+@app.command()
+def serve(
+    candles: Annotated[
+        list[Path] | None, typer.Option(help="A file of candles; may be given several times.")
+    ] = None,
+    symbol: Annotated[
+        list[str] | None,
+        typer.Option(help="The market of each file, or a market to make up. [default: BTC/USDT]"),
+    ] = None,
+    timeframe: Annotated[
+        str | None, typer.Option(help="The candles' length. [default: the file's, else 1h]")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Which made-up market, and which keys.")] = 1,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 = any.")] = 0,
+    speed: Annotated[str, typer.Option(help="real, a factor such as 60x, or step.")] = "60x",
+    cash: Annotated[
+        list[str] | None,
+        typer.Option(help="Opening balance, such as USDT=10000. [default: 10000 of each quote]"),
+    ] = None,
+    fee: Annotated[str, typer.Option(help="Fee of a trade, as a fraction.")] = "0.001",
+    slippage: Annotated[str, typer.Option(help="Half the spread, as a fraction.")] = "0.0005",
+    api_key: Annotated[str | None, typer.Option(help="[default: made from the seed]")] = None,
+    secret: Annotated[str | None, typer.Option(help="[default: made from the seed]")] = None,
+    record: Annotated[
+        Path | None, typer.Option(help="Write every order to this file, and resume from it.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Serve the local exchange until Ctrl-C: candles from files, or a made-up market."""
+    from tradebot.adapters.clock import WallClock
+    from tradebot.sandbox.standalone import Keys, keep_time, parse_cash, parse_speed
+
+    clock, pace, keys = WallClock(), parse_speed(speed), Keys.of_seed(seed)
+    keys = Keys(api_key or keys.api_key, secret or keys.secret)
+    now_ms = clock.now_ms() if pace == 1 and not candles else None
+    tables = _tables(candles or [], symbol or [], timeframe, seed, now_ms)
+    book = _book(tables, parse_cash(cash or []), (fee, slippage), now_ms, record)
+    with _served(book, keys, port, pace) as (server, url):
+        _tell(url, keys, book, speed=speed, is_synthetic=not candles, as_json=as_json)
+        keep_time(server, clock, pace, max(int(table.closed_at[-1]) for table in tables))
+
+
+def _tables(
+    files: list[Path], symbols: list[str], timeframe: str | None, seed: int, now_ms: int | None
+) -> list[CandleTable]:
+    """Return the candles of the files, or made-up ones where there are none."""
+    from tradebot.adapters.candle_files import read_candles
+    from tradebot.errors import UsageError
+    from tradebot.model.timeframe import timeframe_ms
+    from tradebot.sandbox.standalone import synthetic_tables
+
+    if files and symbols and len(files) != len(symbols):
+        raise UsageError(
+            f"{len(files)} files and {len(symbols)} markets", "give one --symbol for each --candles"
+        )
+    if files:
+        names: list[str | None] = [*symbols] or [None] * len(files)
+        return [
+            read_candles(path, symbol=name, timeframe=timeframe)
+            for path, name in zip(files, names, strict=True)
+        ]
+    length = timeframe_ms(timeframe or "1h")
+    return synthetic_tables(symbols or ["BTC/USDT"], timeframe_ms=length, seed=seed, now_ms=now_ms)
+
+
+def _book(
+    tables: list[CandleTable],
+    cash: dict[str, Decimal],
+    costs: tuple[str, str],
+    now_ms: int | None,
+    record: Path | None,
+) -> Book:
+    """Return the exchange's book, as its record left it where there is one."""
+    from tradebot.sandbox.record import resume
+    from tradebot.sandbox.standalone import parse_fraction, standalone_book
+
+    fee_ppm, slippage_ppm = (parse_fraction(text) for text in costs)
+    book = standalone_book(tables, cash, fee_ppm=fee_ppm, slippage_ppm=slippage_ppm, now_ms=now_ms)
+    return book if record is None else resume(record, book)
+
+
+@contextmanager
+def _served(
+    book: Book, keys: Keys, port: int, speed: Fraction | None
+) -> Iterator[tuple[SandboxServer, str]]:
+    """Serve `book`; Ctrl-C ends it with exit code 130."""
+    from tradebot.cli.output import note
+    from tradebot.sandbox.record import RecordedBook
+    from tradebot.sandbox.server import SandboxServer
+
+    server = SandboxServer(
+        book,
+        api_key=keys.api_key,
+        secret=keys.secret,
+        port=port,
+        is_time_checked=speed == 1,
+        is_stepped=speed is None,
+    )
+    url = server.start()
+    try:
+        yield server, url
+    except KeyboardInterrupt:
+        note("the sandbox has stopped")
+        raise typer.Exit(INTERRUPTED) from None
+    finally:
+        server.stop()
+        if isinstance(book, RecordedBook):
+            book.close()
+
+
+def _tell(
+    url: str, keys: Keys, book: Book, *, speed: str, is_synthetic: bool, as_json: bool
+) -> None:
+    """Print where the exchange is and how to sign in."""
+    import sys
+
+    from tradebot.cli.output import emit
+    from tradebot.model.timeframe import format_time
+
+    facts: dict[str, object] = {
+        "url": url,
+        "api_key": keys.api_key,
+        "secret": keys.secret,
+        "markets": list(book.listings),
+        "is_synthetic": is_synthetic,
+        "speed": speed,
+        "now": format_time(book.now),
+    }
+    kind = "made up from the seed: synthetic, not real prices" if is_synthetic else "from files"
+    text = (
+        f"sandbox exchange at {url} (Binance spot API under /api/v3)\n"
+        f"api key  {keys.api_key}\n"
+        f"secret   {keys.secret}\n"
+        f"markets  {', '.join(book.listings)}, {kind}\n"
+        f"time     {facts['now']}, speed {speed}; Ctrl-C stops it"
+    )
+    emit({"schema": SCHEMA, **facts}, text, as_json)
+    sys.stdout.flush()  # Whoever started us in a pipe waits for the URL.

@@ -1,0 +1,101 @@
+"""`tradebot status`: what the bot of a run is doing, or when it stopped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from tradebot.cli import choices
+
+if TYPE_CHECKING:
+    from tradebot.runtime.looking import Look
+
+SCHEMA = "tradebot.status/1"
+EXIT_CODES = {"running": 0, "not running": 3, "halted": 6}
+
+
+def status(
+    run: choices.RunName = None,
+    config: choices.ConfigFile = None,
+    as_json: choices.Json = False,
+) -> None:
+    """Show state, equity, positions and orders; exit 0 running, 3 not running, 6 halted."""
+    from tradebot.cli.output import emit
+    from tradebot.runtime.config import load_config
+    from tradebot.runtime.looking import look
+
+    seen = look(load_config(config), run)
+    emit(_json(seen), _text(seen), as_json)
+    raise typer.Exit(EXIT_CODES[seen.state])
+
+
+def _json(seen: Look) -> dict[str, Any]:
+    from tradebot.model.timeframe import format_time
+
+    return {
+        "schema": SCHEMA,
+        "run": seen.run,
+        "mode": seen.mode,
+        "state": seen.state,
+        "why": seen.why,
+        "last_candle": None if not seen.last_candle else format_time(seen.last_candle),
+        "equity": seen.equity,
+        "quote": seen.quote,
+        "events": seen.events,
+        "positions": [
+            {
+                "market": market,
+                "quantity": position.quantity,
+                "entry_price": position.entry_price,
+                "stop": position.stop or None,
+            }
+            for market, position in seen.positions.items()
+        ],
+        "orders": [
+            {
+                "id": order.id,
+                "market": order.market,
+                "leg": order.leg.value,
+                "status": order.status.value,
+                "quantity": order.quantity,
+                "filled": order.filled,
+                "price": order.price or order.stop_price,
+            }
+            for order in seen.orders
+        ],
+    }
+
+
+def _text(seen: Look) -> str:
+    from tradebot.cli.output import lines_of
+    from tradebot.cli.report import cents
+    from tradebot.model.timeframe import format_time
+
+    last = format_time(seen.last_candle) if seen.last_candle else "none"
+    why = f" ({seen.why})" if seen.why else ""
+    parts = [
+        f"{seen.mode.upper()} {seen.exchange}  {seen.run}  {seen.state}{why}",
+        f"Equity {cents(seen.equity)} {seen.quote}   last candle {last}   {seen.events} events",
+    ]
+    rows: list[list[object]] = [
+        [market.partition(":")[2], each.quantity, cents(each.entry_price), each.stop or "none"]
+        for market, each in seen.positions.items()
+    ]
+    if rows:
+        parts.append(lines_of(rows, ["POSITION", "QUANTITY>", "ENTRY>", "STOP>"]))
+    rows = [
+        [
+            each.market.partition(":")[2],
+            each.leg.value,
+            each.status.value,
+            each.quantity,
+            each.price or each.stop_price,
+            each.id,
+        ]
+        for each in seen.orders
+    ]
+    if rows:
+        columns = ["ORDER", "LEG", "STATUS", "QUANTITY>", "PRICE>", "ID"]
+        parts.append(lines_of(rows, columns))
+    return "\n".join(parts)

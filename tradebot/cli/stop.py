@@ -1,0 +1,85 @@
+"""`tradebot kill` and `tradebot resume`: the emergency stop, and its lifting."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tradebot.cli import choices
+
+if TYPE_CHECKING:
+    from tradebot.runtime.kill import Killed
+
+SCHEMA = "tradebot.kill/1"
+
+
+def kill(
+    flatten: Annotated[
+        bool, typer.Option("--flatten", help="Sell what the bot holds, too.")
+    ] = False,
+    reason: Annotated[str, typer.Option("--reason", help="Why, for the record.")] = "tradebot kill",
+    run: choices.RunName = None,
+    config: choices.ConfigFile = None,
+    passphrase_file: choices.PassphraseFile = None,
+    as_json: choices.Json = False,
+) -> None:
+    """Halt trading now, cancel our orders; exit 7 if anything asked for is not confirmed."""
+    from tradebot.cli.output import emit
+    from tradebot.cli.stopping import killed, said_latched
+
+    result = killed(
+        run_name=run,
+        config_file=config,
+        passphrase_file=passphrase_file,
+        reason=reason,
+        is_flattening=flatten,
+        on_latched=lambda: said_latched(quiet=as_json),
+    )
+    emit(_json(result), _text(result), as_json)
+    raise typer.Exit(7 if result.problems else 0)
+
+
+def resume(
+    reason: Annotated[str, typer.Option("--reason", help="Why trading may go on.")],
+    config: choices.ConfigFile = None,
+    as_json: choices.Json = False,
+) -> None:
+    """Lift the emergency stop; the next `tradebot run` trades again."""
+    from tradebot.cli.output import emit
+    from tradebot.cli.stopping import resumed
+
+    was = resumed(config_file=config, reason=reason)
+    text = f"Resumed. It was halted: {was}" if was else "Trading was not halted."
+    emit({"schema": "tradebot.resume/1", "was_halted": was or None}, text, as_json)
+
+
+def _json(result: Killed) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "halted": True,
+        "run": result.run or None,
+        "cancelled": result.cancelled,
+        "open_orders": list(result.open_orders),
+        "sold": result.sold,
+        "left": result.left,
+        "problems": result.problems,
+    }
+
+
+def _text(result: Killed) -> str:
+    from tradebot.model.money import plain
+
+    lines = []
+    if result.run:
+        lines.append(
+            f"{result.run}: cancelled {result.cancelled}; "
+            f"the exchange shows {len(result.open_orders)} of our orders open"
+        )
+    else:
+        lines.append("No run is known: there was nothing to cancel.")
+    for word, coins in (("sold", result.sold), ("still held", result.left)):
+        lines += [f"{word} {plain(quantity)} of {name}" for name, quantity in coins.items()]
+    lines += [f"NOT CONFIRMED: {problem}" for problem in result.problems]
+    lines.append("Trading stays halted, across restarts, until `tradebot resume --reason TEXT`.")
+    return "\n".join(lines)

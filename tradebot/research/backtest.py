@@ -1,0 +1,99 @@
+"""The backtest: the same Session as live, over the sandbox's book, with signals computed at once.
+
+Law: no fill rule, limit or exit is written here: they are the live ones.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tradebot.candles import CandleTable
+from tradebot.engine.state import State
+from tradebot.model.event import Event
+from tradebot.model.market import Candle
+from tradebot.runtime.assemble import Bot, Chosen, World, backtest, simulated_world
+from tradebot.runtime.config import Config
+from tradebot.runtime.runs import RunSpec
+from tradebot.sandbox.listing import Listing
+from tradebot.strategies.base import checked_exposure, exposure_ppm
+
+PROGRESS_EVERY = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestResult:
+    """The journal of a backtest and the state it ends in. Times in UTC ms."""
+
+    events: Sequence[Event]
+    state: State
+    start_ms: int
+    end_ms: int
+    candles: int
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One market's candles and exposures, row by row."""
+
+    name: str
+    listing: Listing
+    exposures: list[int | None]
+
+
+def run_backtest(
+    config: Config,
+    tables: Sequence[CandleTable],
+    spec: RunSpec,
+    chosen: Chosen,
+    *,
+    on_progress: Callable[[int], None] = lambda candles: None,
+) -> BacktestResult:
+    """Run the configured strategy over the candles. Raises ConfigError, DataError or StrategyError."""
+    world = simulated_world(config, tables, spec)
+    columns = _columns(world, chosen)
+    bot = backtest(config, world, chosen.strategy.name, tell=lambda event, state: None)
+    candles = _drive(bot, world, columns, on_progress)
+    events = list(bot.session.journal.events())
+    return BacktestResult(events, bot.session.state, world.start_ms, world.end_ms, candles)
+
+
+def _columns(world: World, chosen: Chosen) -> list[Column]:
+    columns = []
+    for market in world.markets:
+        frame = world.tables[market.symbol].frame()
+        values = checked_exposure(chosen.strategy, frame, chosen.params)
+        listing = world.book.listings[market.symbol]
+        columns.append(Column(market.name, listing, exposure_ppm(values)))
+    return sorted(columns, key=lambda column: column.name)
+
+
+def _drive(
+    bot: Bot, world: World, columns: list[Column], on_progress: Callable[[int], None]
+) -> int:
+    """Step through every close of the span; return how many candles were decided."""
+    session, clock, interval = bot.session, bot.clock, bot.timeframe_ms
+    rows = [_first_row(column, world.start_ms) for column in columns]
+    count = 0
+    # Every close on the grid, candles or not: in a gap the live loop wakes too, settles and protects.
+    for time in range(world.start_ms + interval, world.end_ms + 1, interval):
+        clock.sleep_until(time)
+        session.settle()
+        candles: dict[str, Candle] = {}
+        exposures: dict[str, int | None] = {}
+        for index, column in enumerate(columns):
+            row, listing = rows[index], column.listing
+            if row < len(listing.closed_at) and listing.closed_at[row] == time:
+                candles[column.name] = listing.candle(row)
+                exposures[column.name] = column.exposures[row]
+                rows[index] = row + 1
+        if candles:
+            session.step(time, candles, exposures)
+            count += len(candles)
+            if count % PROGRESS_EVERY < len(columns):
+                on_progress(count)
+    on_progress(count)
+    return count
+
+
+def _first_row(column: Column, start_ms: int) -> int:
+    opened_at = column.listing.opened_at
+    return next((row for row, time in enumerate(opened_at) if time >= start_ms), len(opened_at))

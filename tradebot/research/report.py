@@ -1,0 +1,160 @@
+"""The report: days, totals and open positions of a run, with buy and hold beside every return."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from tradebot.model.event import Event
+from tradebot.model.money import ZERO
+from tradebot.model.timeframe import DAY_MS, format_time
+from tradebot.research import metrics
+from tradebot.research.ledger import Ledger, Mark, equity, ledger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """One UTC day: what closed on it, and what the account gained by its last candle."""
+
+    date: str
+    trades: int
+    net: Decimal
+    fraction: Decimal | None
+    hold_fraction: Decimal | None
+    equity: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenPosition:
+    """A position that is open at the end."""
+
+    market: str
+    quantity: Decimal
+    entry_price: Decimal
+    close: Decimal
+    unrealised: Decimal
+    stop: Decimal | None
+    opened_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """A run in figures. Amounts in `quote`; fractions 0…1, None where there is nothing to say."""
+
+    mode: str
+    exchange: str
+    strategy: str
+    quote: str
+    start: int
+    end: int
+    opening: Decimal
+    equity: Decimal
+    net: Decimal
+    realised: Decimal
+    fraction: Decimal | None
+    hold_fraction: Decimal | None
+    drawdown_max: Decimal
+    trades: int
+    win_rate: Decimal | None
+    profit_factor: Decimal | None
+    fees: dict[str, Decimal]
+    refused: dict[str, int]
+    days: tuple[Day, ...]
+    positions: tuple[OpenPosition, ...]
+    by_market: dict[str, tuple[int, Decimal]]
+    by_exit: dict[str, tuple[int, Decimal]]
+
+
+def report(events: Iterable[Event]) -> Report:
+    """Return the report of a journal's events. Raises JournalError for an empty journal."""
+    sums = ledger(events)
+    started = sums.state.started
+    assert started is not None, "ledger refuses an empty journal"
+    final = equity(sums.state)
+    opening = sums.opening_equity
+    curve = [opening, *(mark.equity for mark in sums.marks)]
+    return Report(
+        mode=started.mode,
+        exchange=started.exchange,
+        strategy=started.strategy,
+        quote=sums.quote,
+        start=started.at,
+        end=sums.marks[-1].closed_at if sums.marks else started.at,
+        opening=opening,
+        equity=final,
+        net=final - opening,
+        realised=sum((trade.net for trade in sums.trades), start=ZERO),
+        fraction=metrics.growth(opening, final),
+        hold_fraction=metrics.held_return(sums),
+        drawdown_max=metrics.drawdown_max(curve),
+        trades=len(sums.trades),
+        win_rate=metrics.win_rate(sums.trades),
+        profit_factor=metrics.profit_factor(sums.trades),
+        fees=dict(sorted(sums.fees.items())),
+        refused=dict(sorted(sums.refused.items())),
+        days=_days(sums, final),
+        positions=_positions(sums),
+        by_market=_grouped((trade.market.partition(":")[2], trade.net) for trade in sums.trades),
+        by_exit=_grouped((_exit_name(trade.exit_leg, trade.reason), trade.net) for trade in sums.trades),
+    )
+
+
+def _exit_name(leg: str, reason: str) -> str:
+    return reason.partition(":")[0] if leg == "exit" else str(leg)
+
+
+def _grouped(pairs: Iterable[tuple[str, Decimal]]) -> dict[str, tuple[int, Decimal]]:
+    groups: dict[str, tuple[int, Decimal]] = {}
+    for name, net in pairs:
+        count, total = groups.get(name, (0, ZERO))
+        groups[name] = (count + 1, total + net)
+    return dict(sorted(groups.items()))
+
+
+def _days(sums: Ledger, final: Decimal) -> tuple[Day, ...]:
+    """Return a row a day. A candle that closes at midnight belongs to the day it was open in."""
+    last_of: dict[str, Mark] = {}
+    for mark in sums.marks:
+        last_of[_date(mark.closed_at - 1)] = mark
+    closed = [_date(trade.closed_at - 1) for trade in sums.trades]
+    days = []
+    before, closes = sums.opening_equity, sums.first_closes
+    names = list(last_of)
+    for name, mark in last_of.items():
+        # What was decided from the very last candle belongs to the last day.
+        after = final if name == names[-1] else mark.equity
+        days.append(
+            Day(
+                date=name,
+                trades=closed.count(name),
+                net=after - before,
+                fraction=metrics.growth(before, after),
+                hold_fraction=metrics.buy_and_hold(closes, mark.closes),
+                equity=after,
+            )
+        )
+        before, closes = after, mark.closes
+    return tuple(days)
+
+
+def _date(time_ms: int) -> str:
+    return format_time(time_ms - time_ms % DAY_MS)[:10]
+
+
+def _positions(sums: Ledger) -> tuple[OpenPosition, ...]:
+    rows = []
+    for market, position in sorted(sums.state.positions.items()):
+        close = sums.state.feed.closes.get(market)
+        if position.is_open and close is not None:
+            value = position.quantity * close
+            rows.append(
+                OpenPosition(
+                    market=market,
+                    quantity=position.quantity,
+                    entry_price=position.entry_price,
+                    close=close,
+                    unrealised=value + position.proceeds - position.cost,
+                    stop=position.stop or None,
+                    opened_at=position.opened_at,
+                )
+            )
+    return tuple(rows)

@@ -1,0 +1,383 @@
+"""Composition: the only place that knows backtest from sandbox from testnet.
+
+Law: everything else gets a broker, a feed, a clock and a journal, and cannot tell whose they are.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Protocol
+
+from tradebot import __version__
+from tradebot.adapters.candles import CandleStore
+from tradebot.adapters.clock import VirtualClock, WallClock
+from tradebot.adapters.journal import MemoryJournal, SqliteJournal
+from tradebot.adapters.latch import FileLatch
+from tradebot.adapters.simulated import SimulatedBroker
+from tradebot.candles import CandleTable
+from tradebot.engine.risk import namespace
+from tradebot.engine.state import State, fold
+from tradebot.errors import ConfigError, DataError
+from tradebot.model.event import SessionStarted
+from tradebot.model.market import Market
+from tradebot.model.money import to_ppm
+from tradebot.model.timeframe import format_time, timeframe_ms
+from tradebot.ports import Broker, Clock, Journal, Latch
+from tradebot.runtime.config import Config
+from tradebot.runtime.feed import Feed
+from tradebot.runtime.runs import Run, RunSpec
+from tradebot.runtime.session import Listener, Session
+from tradebot.runtime.trader import Trader
+from tradebot.sandbox.book import Book
+from tradebot.sandbox.replay import market_for, open_book
+from tradebot.strategies.base import AnyParams, Strategy, parse_params, required_candles
+from tradebot.strategies.registry import load
+
+# What the exchange gives in one call, less the candle that has not closed.
+WARMUP_MAX = 999
+SANDBOX_KEY = "sandbox-key"
+SANDBOX_SECRET = "sandbox-secret"  # noqa: S105  # the sandbox's own, of no use anywhere else
+
+
+class Mode(StrEnum):
+    """The worlds a bot can live in."""
+
+    BACKTEST = "backtest"
+    SANDBOX = "sandbox"
+    TESTNET = "testnet"
+
+
+class Closable(Protocol):
+    """Something that a bot opened and must close."""
+
+    def close(self) -> None:
+        """Release it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The strategy of the configuration, with its parameters checked."""
+
+    strategy: Strategy
+    params: AnyParams
+
+    @property
+    def warmup(self) -> int:
+        """How many candles the first opinion needs."""
+        return required_candles(self.strategy, self.params)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A simulated market: the exchange's book, and the span of candles to trade. Times in UTC ms."""
+
+    book: Book
+    markets: tuple[Market, ...]
+    tables: Mapping[str, CandleTable]
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(slots=True)
+class Bot:
+    """A session with all it needs, ready to be driven; `close` releases what it opened."""
+
+    mode: Mode
+    session: Session
+    clock: VirtualClock | WallClock
+    timeframe_ms: int
+    trader: Trader | None = None
+    end_ms: int | None = None
+    opened: list[Closable] = field(default_factory=list)
+
+    def close(self) -> None:
+        """Close everything, newest first."""
+        while self.opened:
+            self.opened.pop().close()
+
+
+class AlwaysArmed:
+    """The latch of a backtest: nothing there can cost money."""
+
+    def is_armed(self) -> bool:
+        """Return True."""
+        return True
+
+
+def chosen_strategy(config: Config) -> Chosen:
+    """Return the configured strategy. Raises ConfigError naming what is wrong."""
+    strategy = load(config.strategy.name)
+    chosen = Chosen(strategy, parse_params(strategy, config.strategy.params))
+    if chosen.warmup > WARMUP_MAX:
+        raise ConfigError(
+            f"strategy {strategy.name} needs {chosen.warmup} candles before its first opinion, "
+            f"exchanges give {WARMUP_MAX} in one answer",
+            hint="use shorter periods",
+        )
+    return chosen
+
+
+def simulated_world(
+    config: Config, tables: Sequence[CandleTable], spec: RunSpec
+) -> World:
+    """Return the sandbox's market over these candles, cut to the span of `spec`.
+
+    Candles before the span are history for the strategy. The last candle decides nothing: its open
+    fills what the one before it decided. Raises ConfigError or DataError.
+    """
+    interval = timeframe_ms(config.bot.timeframe)
+    for table in tables:
+        if table.timeframe_ms != interval:
+            raise ConfigError(
+                f"{table.symbol}: the candles are of another timeframe than {config.bot.timeframe}",
+                hint="give --timeframe, or set [bot] timeframe to that of the file",
+            )
+    end = max(int(table.opened_at[-1]) for table in tables if len(table))
+    start = min(int(table.opened_at[0]) for table in tables if len(table))
+    start_ms = start if spec.start_ms is None else max(start, spec.start_ms)
+    end_ms = end if spec.end_ms is None else min(end, spec.end_ms)
+    start_ms -= start_ms % interval
+    end_ms -= end_ms % interval
+    if start_ms >= end_ms:
+        raise DataError(
+            f"no candle lies between {format_time(start_ms)} and {format_time(end_ms)}",
+            hint=f"the candles span {format_time(start)} to {format_time(end)}",
+        )
+    cut = {table.symbol: table.between(0, end_ms + 1) for table in tables}
+    costs = config.costs
+    markets = {
+        symbol: market_for(
+            symbol,
+            table,
+            exchange=config.exchange.id,
+            maker_ppm=to_ppm(costs.maker_fee_fraction),
+            taker_ppm=to_ppm(costs.taker_fee_fraction),
+            fee_asset=costs.fee_asset,
+        )
+        for symbol, table in sorted(cut.items())
+    }
+    quote = next(iter(markets.values())).quote
+    book = open_book(
+        [(market, cut[symbol]) for symbol, market in markets.items()],
+        {quote: config.sandbox.cash},
+        slippage_ppm=to_ppm(costs.slippage_fraction),
+        now=start_ms,
+    )
+    return World(book, tuple(markets.values()), cut, start_ms, end_ms)
+
+
+def started_event(
+    config: Config,
+    mode: Mode,
+    markets: Sequence[Market],
+    balances: Mapping[str, Decimal],
+    *,
+    at: int,
+    strategy: str,
+) -> SessionStarted:
+    """Return the first event of a new journal; balances of the markets' own coins only."""
+    coins = {asset for market in markets for asset in (market.base, market.quote)}
+    return SessionStarted(
+        at=at,
+        mode=mode.value,
+        bot=config.bot.name,
+        exchange=config.exchange.id,
+        timeframe_ms=timeframe_ms(config.bot.timeframe),
+        markets=tuple(sorted(markets, key=lambda market: market.name)),
+        strategy=strategy,
+        config_hash=config.digest(),
+        balances={asset: balances.get(asset, Decimal(0)) for asset in sorted(coins)},
+        version=__version__,
+    )
+
+
+def backtest(config: Config, world: World, strategy: str, *, tell: Listener) -> Bot:
+    """Return a bot over the book itself: no HTTP, a journal in memory."""
+    clock = VirtualClock(world.start_ms, on_advance=world.book.advance_to)
+    broker = SimulatedBroker(world.book)
+    session = _session(
+        config, State(), broker, MemoryJournal(), clock, AlwaysArmed(), tell=tell
+    )
+    session.record(
+        [
+            started_event(
+                config,
+                Mode.BACKTEST,
+                world.markets,
+                broker.balances(),
+                at=world.start_ms,
+                strategy=strategy,
+            )
+        ]
+    )
+    return Bot(
+        Mode.BACKTEST, session, clock, timeframe_ms(config.bot.timeframe), end_ms=world.end_ms
+    )
+
+
+def sandbox(
+    config: Config,
+    world: World,
+    run: Run,
+    chosen: Chosen,
+    *,
+    tell: Listener,
+    pace: float | None = None,
+) -> Bot:
+    """Return a bot over the real exchange client, talking HTTP to a sandbox in this process."""
+    from tradebot.adapters.ccxt_client import ClientSettings
+    from tradebot.runtime.sandboxed import SandboxHost, sandbox_urls
+
+    host = SandboxHost(
+        world.book, run.sandbox_record, run.door, key=SANDBOX_KEY, secret=SANDBOX_SECRET
+    )
+    opened: list[Closable] = [host]
+    try:
+        journal = SqliteJournal(run.journal)
+        opened.append(journal)
+        state = _replayed(journal, config)
+        now = max(world.start_ms, host.now_ms(), journal.last_at())
+        host.advance_to(now)
+        clock = VirtualClock(now, on_advance=host.advance_to, pace=pace)
+        settings = ClientSettings(
+            exchange=config.exchange.id,
+            api_key=SANDBOX_KEY,
+            secret=SANDBOX_SECRET,
+            has_rate_limit=False,
+            passthrough={"urls": sandbox_urls(host.url)},
+            now_ms=clock.now_ms,
+        )
+        bot = _over_ccxt(
+            config, run, chosen, state, settings, journal, clock, Mode.SANDBOX, opened, tell
+        )
+    except BaseException:
+        for each in reversed(opened):
+            each.close()
+        raise
+    bot.end_ms = world.end_ms
+    return bot
+
+
+def testnet(
+    config: Config, run: Run, chosen: Chosen, *, key: str, secret: str, tell: Listener
+) -> Bot:
+    """Return a bot over the exchange's testnet, on the machine's clock."""
+    from tradebot.adapters.ccxt_client import ClientSettings
+
+    opened: list[Closable] = []
+    try:
+        journal = SqliteJournal(run.journal)
+        opened.append(journal)
+        state = _replayed(journal, config)
+        settings = ClientSettings(
+            exchange=config.exchange.id,
+            api_key=key,
+            secret=secret,
+            is_testnet=True,
+            passthrough=config.exchange.ccxt,
+        )
+        return _over_ccxt(
+            config, run, chosen, state, settings, journal, WallClock(), Mode.TESTNET, opened, tell
+        )
+    except BaseException:
+        for each in reversed(opened):
+            each.close()
+        raise
+
+
+def _over_ccxt(
+    config: Config,
+    run: Run,
+    chosen: Chosen,
+    state: State,
+    settings: Any,
+    journal: SqliteJournal,
+    clock: VirtualClock | WallClock,
+    mode: Mode,
+    opened: list[Closable],
+    tell: Listener,
+) -> Bot:
+    """Return the bot that sandbox and testnet share: the real client, reader and broker."""
+    from tradebot.adapters.broker import CcxtBroker
+    from tradebot.adapters.ccxt_client import RECEIVE_WINDOW_MS, CcxtClient
+    from tradebot.adapters.exchange import ExchangeReader
+
+    interval = timeframe_ms(config.bot.timeframe)
+    client = CcxtClient(settings)
+    opened.append(client)
+    reader = ExchangeReader(client)
+    broker = CcxtBroker(client, prefix=namespace(config.bot.name))
+    markets = reader.markets(config.bot.markets, interval)
+    store = CandleStore(run.candles)
+    opened.append(store)
+    session = _session(
+        config,
+        state,
+        broker,
+        journal,
+        clock,
+        FileLatch(config.paths.logs / "latch", clock),
+        tell=tell,
+        window_ms=RECEIVE_WINDOW_MS,
+    )
+    if state.started is None:
+        session.record(
+            [
+                started_event(
+                    config,
+                    mode,
+                    list(markets.values()),
+                    broker.balances(),
+                    at=clock.now_ms(),
+                    strategy=chosen.strategy.name,
+                )
+            ]
+        )
+    feed = Feed(
+        reader,
+        session.state.markets,
+        session.state.scales,
+        timeframe_ms=interval,
+        strategy=chosen.strategy,
+        params=chosen.params,
+        keep=store.append,
+    )
+    trader = Trader(session, feed, timeframe_ms=interval)
+    return Bot(mode, session, clock, interval, trader=trader, opened=opened)
+
+
+def _session(
+    config: Config,
+    state: State,
+    broker: Broker,
+    journal: Journal,
+    clock: Clock,
+    latch: Latch,
+    *,
+    tell: Listener,
+    window_ms: int = 0,
+) -> Session:
+    return Session(
+        state,
+        rules=config.rules(),
+        timeframe_ms=timeframe_ms(config.bot.timeframe),
+        broker=broker,
+        journal=journal,
+        clock=clock,
+        latch=latch,
+        tell=tell,
+        window_ms=window_ms,
+    )
+
+
+def _replayed(journal: SqliteJournal, config: Config) -> State:
+    """Return the state that the journal tells. Raises JournalError, or ConfigError if it is another bot's."""
+    state = fold(journal.events())
+    if state.started is not None and state.started.config_hash != config.digest():
+        raise ConfigError(
+            "the configuration has changed since this journal began",
+            hint="start a new run, or put the old values back",
+        )
+    return state

@@ -1,0 +1,85 @@
+"""What makes a bot go: sleep to the next close and tick, on a virtual clock or on the wall's."""
+
+import queue
+from collections.abc import Callable
+
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+from tradebot.adapters.clock import VirtualClock, WallClock
+from tradebot.errors import ExchangeUnavailable
+from tradebot.runtime.assemble import Bot
+from tradebot.runtime.trader import Ticked
+
+# The exchange needs a moment to close its candle.
+CLOSE_DELAY_MS = 1_000
+SETTLE_SECONDS = 10
+WAKE_SECONDS_MAX = 1.0
+
+OnTick = Callable[[int, Ticked], None]
+OnTrouble = Callable[[ExchangeUnavailable], None]
+
+
+def drive_virtual(bot: Bot, on_tick: OnTick) -> None:
+    """Tick at every close until the bot's end, or until its clock is stopped.
+
+    Virtual time passes only here, so each candle is decided at its close. Raises ExchangeUnavailable.
+    """
+    trader, clock = bot.trader, bot.clock
+    assert trader is not None and isinstance(clock, VirtualClock) and bot.end_ms is not None
+    trader.start(clock.now_ms())
+    while not clock.is_stopped:
+        now = clock.now_ms()
+        wake = now - now % bot.timeframe_ms + bot.timeframe_ms
+        if wake > bot.end_ms:
+            return
+        clock.sleep_until(wake)
+        if clock.is_stopped:
+            return
+        on_tick(wake, trader.tick(wake))
+
+
+def drive_wall(bot: Bot, on_tick: OnTick, on_trouble: OnTrouble) -> None:
+    """Tick after every close on the machine's clock, until it is stopped.
+
+    The scheduler only wakes the loop; what is due is read from the journal, so a late, lost or
+    doubled wake changes nothing. A read that fails is told and tried again at the next wake.
+    """
+    trader, clock = bot.trader, bot.clock
+    assert trader is not None and isinstance(clock, WallClock)
+    trader.start(clock.now_ms())
+    wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
+    scheduler = _scheduler(bot.timeframe_ms, lambda: wakes.put(None))
+    scheduler.start()
+    try:
+        while not clock.is_stopped:
+            try:
+                wakes.get(timeout=WAKE_SECONDS_MAX)
+            except queue.Empty:
+                continue
+            now = clock.now_ms()
+            try:
+                on_tick(now, trader.tick(now))
+            except ExchangeUnavailable as error:
+                on_trouble(error)
+    finally:
+        scheduler.shutdown(wait=False)
+
+
+def _scheduler(timeframe_ms: int, wake: Callable[[], None]) -> BackgroundScheduler:
+    """Return a scheduler that wakes after every close and, for open orders, every ten seconds."""
+    scheduler = BackgroundScheduler(
+        timezone="UTC",
+        # No misfire limit: a wake that comes late after a suspend is still wanted, once.
+        job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+    )
+    seconds = timeframe_ms // 1000
+    delay = CLOSE_DELAY_MS // 1000
+    # Aligned to the epoch, as candles are.
+    scheduler.add_job(
+        wake,
+        IntervalTrigger(seconds=seconds, start_date=f"1970-01-01 00:00:{delay:02}", timezone="UTC"),
+        id="candle",
+    )
+    scheduler.add_job(wake, IntervalTrigger(seconds=SETTLE_SECONDS, timezone="UTC"), id="settle")
+    return scheduler

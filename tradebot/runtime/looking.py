@@ -1,0 +1,77 @@
+"""What can be seen of a run from outside: read-only, from its journal, lock and latch.
+
+Law: nothing here writes, and a stopped bot is never shown as running.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from tradebot.adapters.clock import WallClock
+from tradebot.adapters.journal import entries
+from tradebot.adapters.latch import FileLatch
+from tradebot.engine.state import State, apply
+from tradebot.errors import JournalError
+from tradebot.model.account import Position, TradingState
+from tradebot.model.money import ZERO
+from tradebot.model.order import Order
+from tradebot.runtime.config import Config
+from tradebot.runtime.runs import Runs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """One run, seen now. `state` is running, not running or halted."""
+
+    run: str
+    mode: str
+    exchange: str
+    state: str
+    why: str
+    last_candle: int
+    equity: Decimal
+    quote: str
+    events: int
+    positions: Mapping[str, Position]
+    orders: tuple[Order, ...]
+
+
+def look(config: Config, run_name: str | None) -> Look:
+    """Return what can be seen of a run. Raises NotFoundError and JournalError."""
+    run = Runs(config.paths.logs).find(run_name)
+    state, count = State(), 0
+    for entry in entries(run.journal):
+        state, count = apply(state, entry.event), entry.seq
+    if state.started is None:
+        raise JournalError(f"{run.journal} is empty", hint="the run stopped before it began")
+    word, why = _word(config, state, is_locked=run.is_locked())
+    quote = next(iter(state.markets.values())).quote
+    value = sum(
+        (
+            position.quantity * state.feed.closes.get(market, ZERO)
+            for market, position in state.positions.items()
+        ),
+        start=state.balances.get(quote, ZERO),
+    )
+    return Look(
+        run=run.name,
+        mode=state.started.mode,
+        exchange=state.started.exchange,
+        state=word,
+        why=why,
+        last_candle=state.feed.latest,
+        equity=value,
+        quote=quote,
+        events=count,
+        positions={name: each for name, each in state.positions.items() if each.is_open},
+        orders=tuple(state.orders.unsettled.values()),
+    )
+
+
+def _word(config: Config, state: State, *, is_locked: bool) -> tuple[str, str]:
+    latch = FileLatch(config.paths.logs / "latch", WallClock())
+    if not latch.is_armed() and not latch.is_new():
+        return "halted", latch.state().reason
+    if state.trading is TradingState.HALTED and is_locked:
+        return "halted", "the journal says so"
+    return ("running" if is_locked else "not running"), ""

@@ -1,0 +1,203 @@
+"""A run from start to stop: latch, lock, logs, alerts, signals, and what is left behind.
+
+Law: a stop is asked for by a flag, never by an exception inside a send; a second signal ends the
+process at once, and the restart settles what that left open.
+"""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+from tradebot.adapters.alerts import AlertQueue, AlertSettings
+from tradebot.adapters.clock import WallClock
+from tradebot.adapters.latch import FileLatch
+from tradebot.adapters.logs import close_logging, configure_logging, get_logger
+from tradebot.adapters.redact import Redactor
+from tradebot.engine.state import State
+from tradebot.errors import ExchangeUnavailable, Halted
+from tradebot.model.account import TradingState
+from tradebot.model.event import Event
+from tradebot.ports import AlertLevel
+from tradebot.runtime import assemble
+from tradebot.runtime.assemble import Bot
+from tradebot.runtime.config import Config
+from tradebot.runtime.drive import OnTick, drive_virtual, drive_wall
+from tradebot.runtime.keys import Unlocking, alert_channels
+from tradebot.runtime.prepare import Prepared
+from tradebot.runtime.runs import Run
+from tradebot.runtime.session import Listener
+from tradebot.runtime.telling import tell
+from tradebot.runtime.trader import Ticked
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a run ended. `signal_number` is 0 where none asked for it."""
+
+    run: str
+    state: State
+    signal_number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watcher:
+    """Who watches a run: `listener` hears each event, `on_tick` each wake."""
+
+    listener: Listener = lambda event, state: None
+    on_tick: OnTick = lambda time_ms, ticked: None
+    on_stop: Callable[[], None] = lambda: None
+
+
+def check_latch(config: Config) -> FileLatch:
+    """Return the latch, armed: a new project arms itself. Raises Halted after a kill."""
+    latch = FileLatch(config.paths.logs / "latch", WallClock())
+    if latch.is_new():
+        try:
+            latch.arm("first run")
+        except OSError as error:
+            hint = "make the logs folder writable, or set [paths] logs"
+            raise Halted(f"the latch cannot be armed: {error.strerror}", hint=hint) from error
+    if not latch.is_armed():
+        raise Halted(
+            f"trading is halted: {latch.state().reason}",
+            hint="find out why, then `tradebot resume --reason TEXT`",
+        )
+    return latch
+
+
+def run_sandbox(
+    prepared: Prepared, run: Run, watcher: Watcher, unlocking: Unlocking, *, pace: float | None
+) -> Ended:
+    """Trade the sandbox until its candles end or a signal comes; return how it ended."""
+    config = prepared.config
+    latch = check_latch(config)
+    world = assemble.simulated_world(config, prepared.tables, prepared.spec)
+    with _started(config, run, "sandbox", watcher, unlocking) as (listener, _):
+        bot = assemble.sandbox(config, world, run, prepared.chosen, tell=listener, pace=pace)
+        try:
+            bot.session.reactivate(latch.state().reason)
+            with _stopping(bot, watcher) as seen:
+                drive_virtual(bot, _halting(bot, watcher.on_tick))
+            return Ended(run.name, bot.session.state, seen.number)
+        finally:
+            bot.close()
+
+
+def run_testnet(
+    config: Config, run: Run, watcher: Watcher, unlocking: Unlocking
+) -> Ended:
+    """Trade on the exchange's testnet until a signal comes; return how it ended."""
+    latch = check_latch(config)
+    chosen = assemble.chosen_strategy(config)
+    redactor = Redactor()
+    store = unlocking.open(redactor)
+    keys = store.get(f"{config.exchange.id}/testnet/{config.exchange.account}", "testnet")
+    redactor.register(*keys.values())
+    with _started(config, run, "testnet", watcher, unlocking, redactor) as (listener, alerts):
+        bot = assemble.testnet(
+            config,
+            run,
+            chosen,
+            key=keys["api_key"].reveal(),
+            secret=keys["secret"].reveal(),
+            tell=listener,
+        )
+
+        def on_trouble(error: ExchangeUnavailable) -> None:
+            get_logger("run").error("exchange.unavailable", message=error.message)
+            alerts.send(AlertLevel.ERROR, "error", error.message)
+
+        try:
+            bot.session.reactivate(latch.state().reason)
+            with _stopping(bot, watcher) as seen:
+                drive_wall(bot, _halting(bot, watcher.on_tick), on_trouble)
+            return Ended(run.name, bot.session.state, seen.number)
+        finally:
+            bot.close()
+
+
+@contextmanager
+def _started(
+    config: Config,
+    run: Run,
+    mode: str,
+    watcher: Watcher,
+    unlocking: Unlocking,
+    redactor: Redactor | None = None,
+) -> Iterator[tuple[Listener, AlertQueue]]:
+    """Hold lock, log file and alert queue around a run; yield who hears the events."""
+    redactor = redactor or Redactor()
+    clock = WallClock()
+    with ExitStack() as stack:
+        stack.enter_context(run.lock())
+        configure_logging(
+            config.paths.logs, mode=mode, level="info", clock=clock, redactor=redactor
+        )
+        stack.callback(close_logging)
+        settings = AlertSettings(channels=config.alerts.channels, kinds=config.alerts.kinds)
+        channels = alert_channels(
+            settings, unlocking, logs=config.paths.logs, redactor=redactor
+        )
+        alerts = AlertQueue(
+            channels,
+            clock=clock,
+            heading=f"{mode.upper()} {config.exchange.id}",
+            kinds=settings.kinds,
+            redactor=redactor,
+        )
+        stack.callback(alerts.close)
+        log = get_logger("run")
+        log.info("run.started", run=run.name)
+
+        def listener(event: Event, state: State) -> None:
+            watcher.listener(event, state)
+            tell(event, state, alerts)
+
+        try:
+            yield listener, alerts
+        finally:
+            log.info("run.ended", run=run.name)
+
+
+@dataclass(slots=True)
+class _Seen:
+    """Which signal asked for the stop."""
+
+    number: int = 0
+
+
+@contextmanager
+def _stopping(bot: Bot, watcher: Watcher) -> Iterator[_Seen]:
+    """Turn the first SIGINT or SIGTERM into a flag, and the second into an end at once."""
+    seen = _Seen()
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        if seen.number:
+            raise KeyboardInterrupt
+        seen.number = number
+        bot.clock.stop()
+        watcher.on_stop()
+
+    before = {number: signal.signal(number, handler) for number in STOP_SIGNALS}
+    try:
+        yield seen
+    finally:
+        for number, previous in before.items():
+            signal.signal(number, previous)
+
+
+def _halting(bot: Bot, on_tick: OnTick) -> OnTick:
+    """Return `on_tick` that also stops a halted bot."""
+
+    def tick(time_ms: int, ticked: Ticked) -> None:
+        on_tick(time_ms, ticked)
+        if not bot.session.is_armed():
+            bot.session.halt("the emergency stop is latched")
+        if bot.session.state.trading is TradingState.HALTED:
+            bot.clock.stop()
+
+    return tick

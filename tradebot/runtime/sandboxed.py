@@ -1,0 +1,71 @@
+"""The sandbox exchange in this process: its record, its server, and the door others find it by."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tradebot.errors import TradebotError
+from tradebot.sandbox.book import Book
+from tradebot.sandbox.record import resume
+from tradebot.sandbox.server import SandboxServer
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """How to reach a running sandbox."""
+
+    url: str
+    key: str
+    secret: str
+
+
+class SandboxHost:
+    """A sandbox that remembers: it resumes where its record ends, and serves until closed."""
+
+    def __init__(self, book: Book, record: Path, door: Path, *, key: str, secret: str) -> None:
+        self._book = resume(record, book)
+        self._server = SandboxServer(self._book, api_key=key, secret=secret)
+        self._door = door
+        self.url = self._server.start()
+        try:
+            _write_private(door, {"url": self.url, "key": key, "secret": secret})
+        except OSError as error:
+            self.close()
+            raise TradebotError(f"{door} cannot be written: {error.strerror}") from error
+
+    def now_ms(self) -> int:
+        """Return the sandbox's time."""
+        return self._server.now_ms()
+
+    def advance_to(self, time_ms: int) -> None:
+        """Let the sandbox's time pass until `time_ms`."""
+        self._server.advance_to(time_ms)
+
+    def close(self) -> None:
+        """Stop serving and close the record."""
+        self._door.unlink(missing_ok=True)
+        self._server.stop()
+        self._book.close()
+
+
+def read_door(path: Path) -> Door | None:
+    """Return how to reach the sandbox of a running bot; None where none left its door open."""
+    try:
+        return Door(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def sandbox_urls(base: str) -> dict[str, Any]:
+    """Return the client's `urls` for a Binance-shaped exchange at `base`."""
+    spot = f"{base}/api/v3"
+    return {"api": {"public": spot, "private": spot, "v1": f"{base}/api/v1"}}
+
+
+def _write_private(path: Path, values: dict[str, str]) -> None:
+    path.unlink(missing_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(values, file)

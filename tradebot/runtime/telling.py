@@ -1,0 +1,109 @@
+"""What the owner is told of an event: one line of words, its kind and its weight.
+
+Law: amounts are told as the books hold them; nothing is told that is not on disk.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from tradebot.engine.state import State
+from tradebot.model import event as ev
+from tradebot.model.account import Position, TradingState
+from tradebot.model.money import ZERO, plain
+from tradebot.model.order import Leg, Side
+from tradebot.ports import AlertLevel, Alerts
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """One line for the owner. `at` in UTC ms."""
+
+    at: int
+    level: AlertLevel
+    kind: str
+    text: str
+
+
+def news(event: ev.Event, state: State) -> News | None:
+    """Return what to tell of `event`, given the state after it; None where there is nothing to tell."""
+    match event:
+        case ev.FillBooked():
+            return _fill(event, state)
+        case ev.OrderRejected():
+            return _rejected(event, state)
+        case ev.OrderUnknown():
+            return News(
+                event.at,
+                AlertLevel.ERROR,
+                "error",
+                f"{_order(state, event.order_id)}: no answer proves what became of it "
+                f"({event.cause}); it counts as filled until the exchange tells",
+            )
+        case ev.OrderDropped():
+            text = f"{_order(state, event.order_id)} was not sent: {event.reason}"
+            return News(event.at, AlertLevel.WARNING, "order", text)
+        case ev.IntentRefused():
+            text = f"no {event.leg.value}: {event.message} ({event.control})"
+            return News(event.at, AlertLevel.INFO, "order", text)
+        case ev.TradingStateChanged():
+            level = (
+                AlertLevel.INFO if event.state is TradingState.ACTIVE else AlertLevel.CRITICAL
+            )
+            text = f"trading is {event.state.value.upper()}: {event.reason}"
+            return News(event.at, level, "lifecycle", text)
+        case _:
+            return None
+
+
+def tell(event: ev.Event, state: State, alerts: Alerts) -> None:
+    """Queue the alert of `event`, if it has one."""
+    item = news(event, state)
+    if item is not None:
+        alerts.send(item.level, item.kind, item.text)
+
+
+def _fill(event: ev.FillBooked, state: State) -> News:
+    order = state.orders.get(event.order_id)
+    leg = Leg.EXIT if order is None else order.leg
+    fill = event.fill
+    symbol = _symbol(event.market)
+    text = f"{event.side.value.upper():<4} {symbol} {plain(fill.quantity)} @ {plain(fill.price)}"
+    kind = "fill"
+    if event.side is Side.SELL:
+        kind = "stop" if leg is Leg.STOP else "fill"
+        position = state.positions.get(event.market, Position())
+        text += f"  {leg.value}"
+        if not position.is_open:
+            quote = state.markets[event.market].quote
+            text += f"  {signed(position.proceeds - position.cost)} {quote}"
+    return News(fill.filled_at, AlertLevel.INFO, kind, text)
+
+
+def _rejected(event: ev.OrderRejected, state: State) -> News:
+    order = state.orders.get(event.order_id)
+    is_protection = order is not None and order.leg in (Leg.STOP, Leg.TARGET)
+    remedy = "; the position is sold instead" if is_protection else ""
+    text = (
+        f"{_order(state, event.order_id)} rejected by the exchange: {event.message} "
+        f"({event.code}){remedy}"
+    )
+    level = AlertLevel.ERROR if is_protection else AlertLevel.WARNING
+    return News(event.at, level, "stop" if is_protection else "error", text)
+
+
+def _order(state: State, order_id: str) -> str:
+    order = state.orders.get(order_id)
+    if order is None:
+        return f"order {order_id}"
+    what = f"{order.side.value} {plain(order.quantity)}"
+    return f"{_symbol(order.market)}: {order.leg.value} order to {what} ({order_id})"
+
+
+def _symbol(market: str) -> str:
+    return market.partition(":")[2]
+
+
+def signed(amount: Decimal) -> str:
+    """Return an amount of quote with its sign, rounded to the cent for reading."""
+    rounded = amount.quantize(Decimal("0.01"))
+    return f"+{rounded}" if rounded >= ZERO else str(rounded)
