@@ -23,9 +23,10 @@ from tradebot.model.order import OrderStatus
 
 LINES = (Path(__file__).parent / "events.jsonl").read_text(encoding="ascii").splitlines()
 # The state after all lines. A change here is a change of what journals mean: it must be meant.
-STATE_DIGEST = ""
+STATE_DIGEST = "fd5a4ead501f3c4568f5663e46a1c7ae5a0caf374b8f7d2216c19e5fa554e189"
 # The lines up to here were written by the first version, and are never edited.
-FIRST_LINES, FIRST_DIGEST = 38, ""
+FIRST_LINES = 38
+FIRST_DIGEST = "297be51b26288a532bbb3832da06b2c7d7c94f61e636ca61624ad5e332d8f9cf"
 
 _NO_DEFAULT = object()
 
@@ -80,7 +81,7 @@ def test_first_lines_are_never_edited() -> None:
 
 @pytest.mark.parametrize("line", LINES, ids=[f"line {n}" for n in range(1, len(LINES) + 1)])
 def test_line_comes_out_byte_for_byte(line: str) -> None:
-    """Fields that are newer than the line come out too, with their defaults; they are left aside."""
+    """Fields that are newer than the line come out too, with their defaults: they do not count."""
     kind, body = _parts(line)
     again = _only_known(json.loads(encode(decode(kind, body))), json.loads(body))
     assert json.dumps(again, sort_keys=True, separators=(",", ":")) == body
