@@ -1,4 +1,4 @@
-"""Every exception the program raises, on one page, each with the exit code it ends the program with.
+"""Every exception the program raises, on one page, each with its exit code.
 
 Law: a refusal by the risk gate is a value, not an exception; only surprises are raised.
 """
@@ -70,7 +70,10 @@ class ConfigError(TradebotError):
 
 
 class DataError(TradebotError):
-    """A candle file or candle store holds something that is not a candle; the message names the row."""
+    """A candle file or candle store holds something that is not a candle.
+
+    The message names the row.
+    """
 
 
 class StrategyError(TradebotError):

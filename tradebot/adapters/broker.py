@@ -1,7 +1,7 @@
 """The broker: the only module that sends orders. Placing is never retried.
 
-Law: "no" comes from a short list of errors that prove it; everything else is UNKNOWN. An answer that
-raised nothing but is empty or broken is UNKNOWN too.
+Law: "no" comes from a short list of errors that prove it; everything else is UNKNOWN. An answer
+that raised nothing but is empty or broken is UNKNOWN too.
 """
 
 from collections.abc import Mapping
@@ -130,7 +130,7 @@ class CcxtBroker:
         return report or Unknown(order_id=order.id, cause="cancelled, then not found")
 
     def order_report(self, order: Order) -> Report | None:
-        """Return what the exchange knows of an order, with all its fills; None where it knows none."""
+        """Return what the exchange knows of an order, fills included; None where it knows none."""
         params = {"clientOrderId": order.id}
         symbol = _symbol(order.market)
 
@@ -206,7 +206,10 @@ class CcxtBroker:
         )
 
     def _fills(self, exchange_id: str, symbol: str) -> tuple[Fill, ...]:
-        """Return the fills of an order; none where they cannot be read now: they are asked for again."""
+        """Return the fills of an order.
+
+        None where they cannot be read now: they are asked for again.
+        """
         try:
             answers = retried(
                 lambda: self._client.call(
@@ -281,7 +284,10 @@ def _classify(order_id: str, error: Exception) -> Rejection | Unknown:
 
 
 def _text(error: Exception) -> str:
-    """Return the exchange's own words, without URL: ccxt puts the signed request into some texts."""
+    """Return the exchange's own words, without URL.
+
+    Ccxt puts the signed request into some texts.
+    """
     text = str(error)
     start = text.find("{")
     return text[start : start + TEXT_MAX] if start >= 0 else type(error).__name__

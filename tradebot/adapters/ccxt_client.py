@@ -1,7 +1,7 @@
 """The ccxt client: one exchange on one private event loop, its errors turned into ours.
 
-Law: nothing here retries. ccxt's own retry of private calls stays off: a second POST may be a second
-order. Numbers arrive as text (`number: str`) and never become floats on the way to money.
+Law: nothing here retries. ccxt's own retry of private calls stays off: a second POST may be a
+second order. Numbers arrive as text (`number: str`) and never become floats on the way to money.
 """
 
 import asyncio
@@ -48,7 +48,10 @@ class CcxtClient:
         return self._loop.run_until_complete(getattr(self.raw, method)(*arguments, **keywords))
 
     def gather(self, calls: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
-        """Run several ccxt coroutines at once; each result is a value or the exception it raised."""
+        """Run several ccxt coroutines at once.
+
+        Each result is a value or the exception it raised.
+        """
 
         async def together() -> list[Any]:
             return await asyncio.gather(*calls, return_exceptions=True)

@@ -1,4 +1,7 @@
-"""Reading from the exchange: markets, candles, time. Reads are retried a few times, orders never."""
+"""Reading from the exchange: markets, candles, time.
+
+Reads are retried a few times, orders never.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
@@ -24,7 +27,9 @@ T = TypeVar("T")
 
 
 def retried(call: Callable[[], T], what: str, exchange: str) -> T:
-    """Return what a read returns, asked at most three times. Raises ExchangeUnavailable or KeystoreError.
+    """Return what a read returns, asked at most three times.
+
+    Raises ExchangeUnavailable or KeystoreError.
 
     Only network errors are asked again; a ban (429, 418) is not: asking again would lengthen it.
     """
@@ -108,7 +113,10 @@ class ExchangeReader:
             raise self._broken(f"the rules of {symbol}", error) from error
 
     def _fees(self, entry: Mapping[str, Any]) -> tuple[Decimal, Decimal]:
-        """Return maker and taker fee fractions: the account's where a key can ask, else the list's."""
+        """Return maker and taker fee fractions.
+
+        The account's where a key can ask, else the list's.
+        """
         raw = self._client.raw
         if raw.apiKey and hasattr(raw, "private_get_account_commission"):
             answer = self._read(
@@ -121,7 +129,7 @@ class ExchangeReader:
     def candles(
         self, wanted: Mapping[str, int], timeframe_ms: int, *, now_ms: int
     ) -> dict[str, CandleTable]:
-        """Return the newest closed candles of several markets at once: up to `wanted[symbol]` of each.
+        """Return the newest closed candles of several markets, up to `wanted[symbol]` of each.
 
         Raises ExchangeUnavailable; an answer that is not candles counts as no answer.
         """

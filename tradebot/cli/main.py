@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
-from tradebot.cli import alerts, backtest, data, journal, keys, report, run, sandbox, setup
+from tradebot.cli import alerts, backtest, data, journal, keys, report, run, sandbox, setup, stop
 from tradebot.cli import status as status_command
-from tradebot.cli import stop
 
 HELP = "A crypto trading bot. The sandbox is the default; nothing here reaches real money."
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from tradebot.cli.output import emit, note, progress
 
 if TYPE_CHECKING:
+    from tradebot.runtime.drive import OnTick
+    from tradebot.runtime.keys import Unlocking
     from tradebot.runtime.prepare import Prepared, Request
     from tradebot.runtime.running import Ended, Watcher
     from tradebot.runtime.runs import Run
-    from tradebot.runtime.drive import OnTick
-    from tradebot.runtime.keys import Unlocking
 
 SCHEMA = "tradebot.run/1"
 # As shells report a process that a signal ended.

@@ -1,8 +1,8 @@
 """What to do about one market at one closed candle. Read this first.
 
 Law: `decide` is opinion: it never acts, and the Session asks again after carrying out what it asked
-for, until it asks for nothing. So each answer holds only what can be done now: first the cancel, and
-once the exchange has confirmed it, the sale.
+for, until it asks for nothing. So each answer holds only what can be done now: first the cancel,
+and once the exchange has confirmed it, the sale.
 """
 
 from decimal import Decimal

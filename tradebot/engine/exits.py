@@ -14,7 +14,8 @@ def entry_units(position: Position, scale: Scale) -> int:
 def stop_level(position: Position, scale: Scale, rules: Rules, candle: Candle | None) -> int:
     """Return where the stop belongs after `candle`, in price units; 0 = no stop is set up.
 
-    It only ever rises: the stop of the entry, the highest intended so far, what the candle's high trails.
+    It only ever rises: the stop of the entry, the highest intended so far, what the candle's high
+    trails.
     """
     level = scale.price(position.stop)
     if rules.stop_ppm:

@@ -10,11 +10,12 @@ The sandbox exchange, the Session backtest and the compiled backtest all fill by
     nothing. A limit order that crosses the market when it is placed fills at once, as a taker.
 4.  When one candle reaches both stop and target, the stop is filled: the path inside a candle is
     unseen, so the worse is taken.
-5.  An order placed at the open of a candle meets the whole of that candle, its high and low included.
+5.  An order placed at the open of a candle meets the whole of that candle, its high and low
+    included.
 6.  Market orders and triggered stops pay the taker fee, resting limits the maker fee. Fees are
     rounded up, in the coin the market says: what is received, or always quote.
-7.  Slippage is rounded against us to the tick. The order never moves the market, and there is always
-    enough volume for it.
+7.  Slippage is rounded against us to the tick. The order never moves the market, and there is
+    always enough volume for it.
 8.  Fills inside a candle are booked at its close; fills at its open are booked at its open.
 
 """
@@ -55,7 +56,7 @@ def stop_fill(
 
 
 def limit_fill(side: Side, limit: int, candle: Candle) -> Filled | None:
-    """Return how a candle fills a resting limit order; None where price did not trade through it."""
+    """Return how a candle fills a resting limit order; None where nothing traded through it."""
     if side is Side.SELL:
         price = limit_sell_fill(limit, candle.high)
     else:

@@ -24,7 +24,10 @@ def outcome_events(order: Order, outcome: Outcome, *, at: int) -> list[ev.Event]
 
 
 def report_events(order: Order, report: Report, *, at: int) -> list[ev.Event]:
-    """Return the events by which our books catch up with the exchange's report; empty = they agree."""
+    """Return the events by which our books catch up with the exchange's report.
+
+    Empty = they agree.
+    """
     events: list[ev.Event] = []
     if order.status in _UNANSWERED:
         if report.status is OrderStatus.REJECTED:

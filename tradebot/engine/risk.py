@@ -1,7 +1,7 @@
 """The risk gate: every order passes `review`, or is refused by a named control.
 
-Law: an `Approved` is built here and nowhere else. Limits count what is held, what is open and what is
-UNKNOWN. Orders that only reduce a position pass all limits on size.
+Law: an `Approved` is built here and nowhere else. Limits count what is held, what is open and what
+is UNKNOWN. Orders that only reduce a position pass all limits on size.
 """
 
 import hashlib
@@ -42,7 +42,10 @@ def namespace(bot: str) -> str:
 def review(
     state: State, intent: Intent, rules: Rules, *, is_contiguous: bool = True
 ) -> Approved | Refused:
-    """Return the ruling on an intent: approved with its id, or refused by the first broken control."""
+    """Return the ruling on an intent.
+
+    Approved with its id, or refused by the first broken control.
+    """
     refused = _check(state, intent, rules, is_contiguous=is_contiguous)
     if refused is not None:
         return refused

@@ -17,7 +17,8 @@ from tradebot.model.market import Market, Scale, scales
 from tradebot.model.money import MONEY_CONTEXT
 from tradebot.model.order import SETTLED, TRANSITIONS, Leg, Order, OrderStatus
 
-# Settled orders stay known for late fills and for deciding a candle twice; older ones are in the journal.
+# Settled orders stay known for late fills and for deciding a candle twice; older ones are in the
+# journal.
 SETTLED_KEPT_MAX = 512
 
 

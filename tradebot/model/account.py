@@ -19,11 +19,11 @@ class TradingState(StrEnum):
 class Position:
     """What the bot bought in one market and has not sold. Spot: never negative.
 
-    `quantity` is all base coins held, less fees taken in base; `sellable` is its whole lots. `bought`,
-    `cost` (with quote fees), `sold` and `proceeds` (less quote fees) count the present round trip;
-    a remainder under one lot stays in `quantity` and joins the next one. `stop` is the highest stop
-    price intended for this round trip, 0 before the first; `entry_price` the volume-weighted price of
-    its buys, before fees.
+    `quantity` is all base coins held, less fees taken in base; `sellable` is its whole lots.
+    `bought`, `cost` (with quote fees), `sold` and `proceeds` (less quote fees) count the present
+    round trip; a remainder under one lot stays in `quantity` and joins the next one. `stop` is the
+    highest stop price intended for this round trip, 0 before the first; `entry_price` the volume-
+    weighted price of its buys, before fees.
     """
 
     quantity: Decimal = ZERO

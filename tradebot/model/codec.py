@@ -61,7 +61,10 @@ def _plain(value: Any) -> Any:
 
 
 def _converter(hint: Any) -> Convert:
-    """Return the function that turns JSON into `hint`. Raises TypeError for a type we never journal."""
+    """Return the function that turns JSON into `hint`.
+
+    Raises TypeError for a type we never journal.
+    """
     origin = typing.get_origin(hint)
     if origin in (typing.Union, types.UnionType):
         inner = _converter(next(arg for arg in typing.get_args(hint) if arg is not type(None)))

@@ -31,7 +31,7 @@ class SessionStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CandlesClosed:
-    """Candles closed and were put before the engine, with the strategy's exposures in ppm, None = hold.
+    """Candles closed and were put before the engine. Exposures in ppm, None = hold.
 
     Written before anything is decided from them: all candles up to the newest are decided, and a
     restart decides the newest again, which changes nothing. `missed` marks candles that were found
@@ -82,7 +82,10 @@ class OrderIntended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderSent:
-    """The order is about to be handed to the wire, once. `window_ms`: how long the exchange may take it."""
+    """The order is about to be handed to the wire, once.
+
+    `window_ms`: how long the exchange may take it.
+    """
 
     at: int
     order_id: str

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from tradebot.model.money import decimals_of, from_units, to_units, to_units_down
 
-# What exchanges keep for an asset unless a market is finer (Binance: eight decimals for every asset).
+# What exchanges keep for an asset unless a market is finer (Binance: eight decimals for every
+# asset).
 ASSET_DECIMALS = 8
 
 
@@ -20,7 +21,10 @@ class FeeAsset(StrEnum):
 
 
 class Candle(NamedTuple):
-    """One closed interval of one market; times in UTC milliseconds, prices in the market's price units."""
+    """One closed interval of one market.
+
+    Times in UTC milliseconds, prices in the market's price units.
+    """
 
     opened_at: int
     closed_at: int
@@ -32,7 +36,10 @@ class Candle(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """The rules of one market, as the exchange states them. Fees in parts per million of the notional."""
+    """The rules of one market, as the exchange states them.
+
+    Fees in parts per million of the notional.
+    """
 
     exchange: str
     base: str
@@ -48,7 +55,7 @@ class Market:
 
     def __post_init__(self) -> None:
         if self.tick <= 0 or self.step <= 0:
-            raise ValueError(f"{self.symbol}: tick {self.tick} and step {self.step} must be above 0")
+            raise ValueError(f"{self.symbol}: tick {self.tick}, step {self.step} must be above 0")
 
     @property
     def symbol(self) -> str:
@@ -135,7 +142,7 @@ def _scale(market: Market, decimals: dict[str, int]) -> Scale:
     lot = to_units(market.step, quantity_decimals)
     numerator = 10 ** (cash_decimals - price_decimals) * lot
     lot_cash, rest = divmod(numerator, 10**quantity_decimals)
-    assert rest == 0, f"{market.name}: one lot at one price unit is not a whole number of cash units"
+    assert rest == 0, f"{market.name}: a lot at one price unit is no whole number of cash units"
     return Scale(
         price_decimals=price_decimals,
         quantity_decimals=quantity_decimals,

@@ -26,7 +26,10 @@ PPM = 10**6
 
 
 def parse_decimal(text: str) -> Decimal:
-    """Return the finite Decimal that `text` spells. Raises ValueError for NaN, infinity or no number."""
+    """Return the finite Decimal that `text` spells.
+
+    Raises ValueError for NaN, infinity or no number.
+    """
     try:
         value = Decimal(text)
     except InvalidOperation:
@@ -37,7 +40,7 @@ def parse_decimal(text: str) -> Decimal:
 
 
 def plain(value: Decimal) -> str:
-    """Return `value` without exponent and without trailing zeros: Decimal('1E-7') -> '0.0000001'."""
+    """Return `value` without exponent and trailing zeros: Decimal('1E-7') -> '0.0000001'."""
     if value == 0:
         return "0"
     text = format(value, "f")
@@ -52,7 +55,10 @@ def decimals_of(value: Decimal) -> int:
 
 
 def to_units(value: Decimal, decimals: int) -> int:
-    """Return `value` as an exact count of 10**-decimals. Raises ValueError when it is finer than that."""
+    """Return `value` as an exact count of 10**-decimals.
+
+    Raises ValueError when it is finer than that.
+    """
     scaled = value.scaleb(decimals, MONEY_CONTEXT)
     units = int(scaled)
     if units != scaled:
@@ -96,5 +102,8 @@ def floor_to_step(value: Decimal, step: Decimal) -> Decimal:
 
 
 def to_ppm(fraction: Decimal) -> int:
-    """Return a fraction as exact parts per million. Raises ValueError when it is finer than one ppm."""
+    """Return a fraction as exact parts per million.
+
+    Raises ValueError when it is finer than one ppm.
+    """
     return to_units(fraction, 6)

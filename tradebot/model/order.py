@@ -1,4 +1,4 @@
-"""Orders: what we intend, what the gate ruled, what became of it, and the legal moves between states.
+"""Orders: what we intend, what the gate ruled, what became of it, and the legal moves.
 
 Law: `TRANSITIONS` is the only statement of which state may follow which.
 """

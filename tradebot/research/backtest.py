@@ -47,7 +47,10 @@ def run_backtest(
     *,
     on_progress: Callable[[int], None] = lambda candles: None,
 ) -> BacktestResult:
-    """Run the configured strategy over the candles. Raises ConfigError, DataError or StrategyError."""
+    """Run the configured strategy over the candles.
+
+    Raises ConfigError, DataError or StrategyError.
+    """
     world = simulated_world(config, tables, spec)
     columns = _columns(world, chosen)
     bot = backtest(config, world, chosen.strategy.name, tell=lambda event, state: None)
@@ -73,7 +76,8 @@ def _drive(
     session, clock, interval = bot.session, bot.clock, bot.timeframe_ms
     rows = [_first_row(column, world.start_ms) for column in columns]
     count = 0
-    # Every close on the grid, candles or not: in a gap the live loop wakes too, settles and protects.
+    # Every close on the grid, candles or not: in a gap the live loop wakes too, settles and
+    # protects.
     for time in range(world.start_ms + interval, world.end_ms + 1, interval):
         clock.sleep_until(time)
         session.settle()

@@ -42,7 +42,10 @@ class Mark:
 
 @dataclass(slots=True)
 class Ledger:
-    """The sums of a journal. `fees` by coin; `marks` oldest first; the first close of every market."""
+    """The sums of a journal.
+
+    `fees` by coin; `marks` oldest first; the first close of every market.
+    """
 
     state: State = field(default_factory=State)
     trades: list[Trade] = field(default_factory=list)

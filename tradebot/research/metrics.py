@@ -42,7 +42,7 @@ def growth(before: Decimal, after: Decimal) -> Decimal | None:
 def buy_and_hold(
     first: dict[str, Decimal], last: dict[str, Decimal]
 ) -> Decimal | None:
-    """Return the return of holding every market in equal parts, without costs; None without closes."""
+    """Return what holding every market in equal parts gained, without costs; None = no closes."""
     moves = [last[market] / close - 1 for market, close in first.items() if market in last]
     return sum(moves, start=ZERO) / len(moves) if moves else None
 

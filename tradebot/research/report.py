@@ -6,9 +6,10 @@ from decimal import Decimal
 
 from tradebot.model.event import Event
 from tradebot.model.money import ZERO
+from tradebot.model.order import Leg
 from tradebot.model.timeframe import DAY_MS, format_time
 from tradebot.research import metrics
-from tradebot.research.ledger import Ledger, Mark, equity, ledger
+from tradebot.research.ledger import Ledger, Mark, Trade, equity, ledger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,12 +95,14 @@ def report(events: Iterable[Event]) -> Report:
         days=_days(sums, final),
         positions=_positions(sums),
         by_market=_grouped((trade.market.partition(":")[2], trade.net) for trade in sums.trades),
-        by_exit=_grouped((_exit_name(trade.exit_leg, trade.reason), trade.net) for trade in sums.trades),
+        by_exit=_grouped((_exit_name(each), each.net) for each in sums.trades),
     )
 
 
-def _exit_name(leg: str, reason: str) -> str:
-    return reason.partition(":")[0] if leg == "exit" else str(leg)
+def _exit_name(trade: Trade) -> str:
+    if trade.exit_leg is Leg.EXIT:
+        return trade.reason.partition(":")[0]
+    return trade.exit_leg.value
 
 
 def _grouped(pairs: Iterable[tuple[str, Decimal]]) -> dict[str, tuple[int, Decimal]]:

@@ -71,7 +71,10 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A simulated market: the exchange's book, and the span of candles to trade. Times in UTC ms."""
+    """A simulated market: the exchange's book, and the span of candles to trade.
+
+    Times in UTC ms.
+    """
 
     book: Book
     markets: tuple[Market, ...]
@@ -342,10 +345,14 @@ def _over_ccxt(
         timeframe_ms=interval,
         strategy=chosen.strategy,
         params=chosen.params,
-        keep=store.append,
+        keep=lambda market, table: _keep(store, market, table),
     )
     trader = Trader(session, feed, timeframe_ms=interval)
     return Bot(mode, session, clock, interval, trader=trader, opened=opened)
+
+
+def _keep(store: CandleStore, market: str, table: CandleTable) -> None:
+    store.append(market, table)
 
 
 def _session(
@@ -373,7 +380,10 @@ def _session(
 
 
 def _replayed(journal: SqliteJournal, config: Config) -> State:
-    """Return the state that the journal tells. Raises JournalError, or ConfigError if it is another bot's."""
+    """Return the state that the journal tells.
+
+    Raises JournalError, or ConfigError if it is another bot's.
+    """
     state = fold(journal.events())
     if state.started is not None and state.started.config_hash != config.digest():
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""The configuration: every key, its unit, default and bounds; a wrong one is named with file and line.
+"""The configuration: every key, its unit, default and bounds; errors name file and line.
 
 Law: no key is ignored and none is guessed; fractions are 0…1, amounts are in the quote coin.
 """

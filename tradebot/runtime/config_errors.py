@@ -57,7 +57,10 @@ def _closest(word: str, choices: Iterable[str]) -> str:
 
 
 def _line(text: str, path: list[str]) -> int:
-    """Return the line on which `path` is set, or its table begins; 0 where the file does not say."""
+    """Return the line on which `path` is set, or its table begins.
+
+    0 where the file does not say.
+    """
     table, found = "", 0
     wanted_table, wanted_key = ".".join(path[:-1]), path[-1] if path else ""
     for number, line in enumerate(text.splitlines(), start=1):

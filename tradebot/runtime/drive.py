@@ -23,7 +23,8 @@ OnTrouble = Callable[[ExchangeUnavailable], None]
 def drive_virtual(bot: Bot, on_tick: OnTick) -> None:
     """Tick at every close until the bot's end, or until its clock is stopped.
 
-    Virtual time passes only here, so each candle is decided at its close. Raises ExchangeUnavailable.
+    Virtual time passes only here, so each candle is decided at its close. Raises
+    ExchangeUnavailable.
     """
     trader, clock = bot.trader, bot.clock
     assert trader is not None and isinstance(clock, VirtualClock) and bot.end_ms is not None

@@ -1,6 +1,7 @@
 """Candles in, signals out: the last candles of every market, and what the strategy makes of them.
 
-Law: only closed candles enter, oldest first, each once; the strategy sees the last `warmup` of them.
+Law: only closed candles enter, oldest first, each once; the strategy sees the last `warmup` of
+them.
 """
 
 from collections.abc import Callable, Mapping
@@ -61,7 +62,10 @@ class Feed:
         self._windows: dict[str, CandleTable] = {}
 
     def begin(self, after_ms: int) -> None:
-        """Fetch the history that the strategy needs up to `after_ms`. Raises ExchangeUnavailable."""
+        """Fetch the history that the strategy needs up to `after_ms`.
+
+        Raises ExchangeUnavailable.
+        """
         wanted = dict.fromkeys(self._markets, self._warmup)
         tables = self._source.candles(wanted, self._timeframe_ms, now_ms=after_ms)
         for symbol, table in tables.items():
@@ -78,7 +82,7 @@ class Feed:
         return found
 
     def refresh(self, now_ms: int) -> dict[int, list[Reading]]:
-        """Return what has closed since the last call, by close time, oldest first, markets in order.
+        """Return what has closed since the last call, by close time, oldest first.
 
         Raises ExchangeUnavailable; nothing is taken in then.
         """
@@ -131,7 +135,10 @@ def _rows(table: CandleTable, start: int, stop: int) -> CandleTable:
 
 
 def _candle(table: CandleTable, index: int, scale: Scale) -> Candle:
-    """Return one row as exact integers. Raises DataError for a price finer than the market's tick."""
+    """Return one row as exact integers.
+
+    Raises DataError for a price finer than the market's tick.
+    """
     row = _rows(table, index, index + 1)
     opened, high, low, close = (int(units[0]) for units in row.price_units(scale.price_decimals))
     opened_at = int(row.opened_at[0])

@@ -67,7 +67,7 @@ def kill(
 def latch_only(
     config: Config, reason: str, on_latched: Callable[[], None], *, problem: str
 ) -> Killed:
-    """Close the latch of a project whose configuration cannot be read, and say what was not done."""
+    """Close the latch where the configuration cannot be read, and say what was not done."""
     latched = FileLatch(config.paths.logs / "latch", WallClock()).halt(reason)
     if not latched.is_halted:
         raise Halted(f"the latch cannot be closed: {latched.problem}", hint="kill the process")

@@ -1,7 +1,7 @@
 """From what the operator asked for to a checked configuration, candles and the span of a run."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -87,15 +87,7 @@ def configured(request: Request, tables: Sequence[CandleTable] = ()) -> Config:
 def reopened(request: Request, spec: RunSpec) -> Prepared:
     """Return what `prepare` returned when the run began, for going on with it."""
     files = tuple(Path(file) for file in spec.files)
-    again = Request(
-        config=request.config,
-        candles=files,
-        markets=request.markets,
-        timeframe=request.timeframe,
-        strategy=request.strategy,
-        seed=request.seed,
-    )
-    prepared = prepare(again, spec.mode)
+    prepared = prepare(replace(request, candles=files, start=None, end=None), spec.mode)
     if files:
         return Prepared(prepared.config, prepared.chosen, prepared.tables, spec)
     return prepared
@@ -122,7 +114,7 @@ def _read_files(request: Request) -> tuple[CandleTable, ...]:
 def _synthetic(
     config: Config, chosen: Chosen, spec: RunSpec
 ) -> tuple[RunSpec, tuple[CandleTable, ...]]:
-    """Return the configured synthetic markets, with the history that the strategy needs before them."""
+    """Return the configured synthetic markets, with the strategy's history before them."""
     interval = timeframe_ms(config.bot.timeframe)
     start = spec.start_ms if spec.start_ms is not None else parse_time(config.sandbox.start)
     start -= start % interval
@@ -144,9 +136,7 @@ def _synthetic(
         )
         for symbol in config.bot.markets
     )
-    span = {"start_ms": start, "end_ms": end}
-    values = {name: getattr(spec, name) for name in ("mode", "exchange", "account", "files")}
-    return RunSpec(**values, **span), tables
+    return replace(spec, start_ms=start, end_ms=end), tables
 
 
 def _time(text: str | None) -> int | None:

@@ -21,7 +21,10 @@ RUNS_MAX = 9999
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSpec:
-    """What a run was started with, beyond the configuration. Times in UTC ms; None = all there is."""
+    """What a run was started with, beyond the configuration.
+
+    Times in UTC ms; None = all there is.
+    """
 
     mode: str
     exchange: str

@@ -20,6 +20,7 @@ from tradebot.model.order import (
     Leg,
     Order,
     OrderStatus,
+    Outcome,
     Rejection,
     Unknown,
 )
@@ -164,11 +165,7 @@ class Session:
         """
         if self.settle_only():
             for market in sorted(self.state.positions):
-                self._pursue(
-                    lambda name=market: protect(
-                        self.state, name, self._rules, time=self._clock.now_ms()
-                    )
-                )
+                self._pursue(self._asking(protect, market))
 
     def settle_only(self) -> bool:
         """Ask about every unsettled order and book what happened; return whether anything did.
@@ -187,7 +184,10 @@ class Session:
         return changed
 
     def open_orders(self) -> list[str]:
-        """Return the ids of our orders that the exchange says are open. Raises ExchangeUnavailable."""
+        """Return the ids of our orders that the exchange says are open.
+
+        Raises ExchangeUnavailable.
+        """
         return sorted(self._broker.open_order_filled())
 
     def _settle_order(self, order: Order) -> bool:
@@ -238,6 +238,7 @@ class Session:
             ]
         )
         # The wire, once: whatever happens now, this order is never sent again.
+        outcomes: tuple[Outcome, ...]
         if len(approved) == 2:
             outcomes = self._broker.place_oco(approved[0], approved[1])
         else:
@@ -302,11 +303,11 @@ class Session:
     def flatten(self) -> None:
         """Sell every position at the market, whatever the latch says."""
         for market in sorted(self.state.positions):
-            self._pursue(
-                lambda name=market: flatten(
-                    self.state, name, self._rules, time=self._clock.now_ms()
-                )
-            )
+            self._pursue(self._asking(flatten, market))
+
+    def _asking(self, question: Callable[..., tuple[Action, ...]], market: str) -> Ask:
+        """Return `protect` or `flatten` of one market, asked of the state at the time."""
+        return lambda: question(self.state, market, self._rules, time=self._clock.now_ms())
 
     def is_armed(self) -> bool:
         """Return whether the emergency stop lets us trade."""

@@ -25,7 +25,7 @@ class News:
 
 
 def news(event: ev.Event, state: State) -> News | None:
-    """Return what to tell of `event`, given the state after it; None where there is nothing to tell."""
+    """Return what to tell of `event`, given the state after it; None = nothing."""
     match event:
         case ev.FillBooked():
             return _fill(event, state)

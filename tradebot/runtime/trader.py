@@ -1,7 +1,7 @@
 """The trading loop's body: settle, read what closed, step; and the one way to start.
 
-Law: a tick asks which closed candles are undecided, never whether a timer fired: a missed wake loses
-nothing, and a candle is decided once.
+Law: a tick asks which closed candles are undecided, never whether a timer fired: a missed wake
+loses nothing, and a candle is decided once.
 """
 
 from dataclasses import dataclass
@@ -48,7 +48,8 @@ class Trader:
         """
         self.session.settle()
         groups = self._feed.refresh(now_ms)
-        decided, missed = [], []
+        decided: list[int] = []
+        missed: list[int] = []
         for closed_at, readings in groups.items():
             is_missed = closed_at < max(groups) or now_ms - closed_at > self._fresh_ms
             (missed if is_missed else decided).append(closed_at)

@@ -13,12 +13,18 @@ def notional(price: int, quantity: int, lot: int, lot_cash: int) -> int:
 
 
 def buy_price(price: int, slippage_ppm: int, tick: int) -> int:
-    """Return what a market buy pays when the market is at `price`: slippage up, to the next tick up."""
+    """Return what a market buy pays when the market is at `price`.
+
+    Slippage up, to the next tick up.
+    """
     return ceil_to(price + portion_up(price, slippage_ppm), tick)
 
 
 def sell_price(price: int, slippage_ppm: int, tick: int) -> int:
-    """Return what a market sell gets when the market is at `price`: slippage down, at least one tick."""
+    """Return what a market sell gets when the market is at `price`.
+
+    Slippage down, at least one tick.
+    """
     return max(tick, floor_to(price - portion_up(price, slippage_ppm), tick))
 
 

@@ -4,7 +4,10 @@ from tradebot.engine.rules.arithmetic import ceil_to, portion, portion_up
 
 
 def stop_price(entry: int, stop_ppm: int, tick: int) -> int:
-    """Return the stop of a long entered at `entry`: never further away than asked, at least a tick."""
+    """Return the stop of a long entered at `entry`.
+
+    Never further away than asked, at least a tick.
+    """
     return max(tick, min(ceil_to(entry - portion(entry, stop_ppm), tick), below(entry, tick)))
 
 

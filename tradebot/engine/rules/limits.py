@@ -1,4 +1,7 @@
-"""The risk gate's arithmetic: how much room a limit leaves, and whether an amount stays within it."""
+"""The risk gate's arithmetic.
+
+How much room a limit leaves, and whether an amount stays within it.
+"""
 
 from tradebot.engine.rules.arithmetic import portion
 

@@ -18,7 +18,7 @@ def quantity_by_fraction(
 def quantity_by_risk(
     equity: int, risk_ppm: int, price: int, stop: int, lot: int, lot_cash: int
 ) -> int:
-    """Return the quantity that loses `risk_ppm` of equity when bought at `price` and sold at `stop`.
+    """Return the quantity that loses `risk_ppm` of equity between `price` and `stop`.
 
     0 when the stop is not below the price: without a distance there is no risk to size by.
     """
