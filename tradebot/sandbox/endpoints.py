@@ -1,0 +1,148 @@
+"""Every endpoint the sandbox serves, in one table, and the one way a request becomes an answer.
+
+Law: key, signature and time are checked before anything else a request says is read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import NamedTuple
+
+from tradebot.sandbox import routes_account, routes_lists, routes_orders, routes_public
+from tradebot.sandbox.auth import SIGNED_NAMES
+from tradebot.sandbox.desk import Answer, Desk
+from tradebot.sandbox.listing import SandboxRejection
+from tradebot.sandbox.parameters import Parameters
+
+Handler = Callable[[Desk, Parameters], object]
+
+PREFIX = "/api/v3/"
+
+# HTTP statuses of codes whose status is not 400. Source: Binance spot API, "HTTP Return Codes".
+STATUS_OF_CODE = {-2014: 401, -2015: 401}
+
+
+class Endpoint(NamedTuple):
+    """What answers, what it weighs, which parameters it takes, and which name new orders."""
+
+    handler: Handler
+    weight: int
+    names: frozenset[str]
+    is_signed: bool
+    id_names: tuple[str, ...] = ()
+
+
+class Written(NamedTuple):
+    """An answer as it goes on the wire."""
+
+    status: int
+    text: str
+    weight: int
+
+
+def _public(handler: Handler, weight: int, names: str = "") -> Endpoint:
+    return Endpoint(handler, weight, frozenset(names.split()), False)
+
+
+def _signed(handler: Handler, weight: int, names: str = "", ids: str = "") -> Endpoint:
+    known = frozenset(names.split()) | frozenset(ids.split()) | SIGNED_NAMES
+    return Endpoint(handler, weight, known, True, tuple(ids.split()))
+
+
+_SYMBOLS = "symbol symbols symbolStatus"
+_PAGE = "symbol startTime endTime limit"
+_NEW = (
+    "symbol side type timeInForce quantity quoteOrderQty price stopPrice trailingDelta icebergQty "
+    "newOrderRespType selfTradePreventionMode"
+)
+_OCO = "symbol side quantity newOrderRespType selfTradePreventionMode"
+_LEGS = " ".join(
+    f"{where}{name}"
+    for where in ("above", "below")
+    for name in ("Type", "Price", "StopPrice", "TimeInForce", "TrailingDelta", "IcebergQty")
+)
+_OLD_LEGS = (
+    "price stopPrice stopLimitPrice stopLimitTimeInForce trailingDelta stopIcebergQty "
+    "limitIcebergQty"
+)
+_REPLACED = "cancelReplaceMode cancelNewClientOrderId cancelOrigClientOrderId cancelOrderId"
+_CANCELLED = "symbol orderId origClientOrderId newClientOrderId"
+
+ENDPOINTS: dict[tuple[str, str], Endpoint] = {
+    ("GET", "ping"): _public(routes_public.ping, 1),
+    ("GET", "time"): _public(routes_public.time, 1),
+    ("GET", "exchangeInfo"): _public(routes_public.exchange_info, 20, _SYMBOLS),
+    ("GET", "klines"): _public(routes_public.klines, 2, f"{_PAGE} interval timeZone"),
+    ("GET", "ticker/24hr"): _public(routes_public.ticker_24hr, 2, "symbol symbols type"),
+    ("GET", "ticker/price"): _public(routes_public.ticker_price, 2, "symbol symbols"),
+    ("GET", "ticker/bookTicker"): _public(routes_public.ticker_book, 2, "symbol symbols"),
+    ("GET", "depth"): _public(routes_public.depth, 5, "symbol limit"),
+    ("GET", "account"): _signed(routes_account.account, 20, "omitZeroBalances"),
+    ("GET", "account/commission"): _signed(routes_account.commission, 20, "symbol"),
+    ("GET", "order"): _signed(routes_account.query_order, 4, "symbol orderId origClientOrderId"),
+    ("GET", "openOrders"): _signed(routes_account.open_orders, 6, "symbol"),
+    ("GET", "allOrders"): _signed(routes_account.all_orders, 20, f"{_PAGE} orderId"),
+    ("GET", "myTrades"): _signed(routes_account.my_trades, 20, f"{_PAGE} orderId fromId"),
+    ("GET", "orderList"): _signed(routes_account.query_list, 4, "orderListId origClientOrderId"),
+    ("GET", "openOrderList"): _signed(routes_account.open_lists, 6),
+    ("GET", "allOrderList"): _signed(routes_account.all_lists, 20, "limit"),
+    ("POST", "order"): _signed(routes_orders.place_order, 1, _NEW, "newClientOrderId"),
+    ("POST", "order/test"): _signed(
+        routes_orders.test_order, 1, f"{_NEW} newClientOrderId computeCommissionRates"
+    ),
+    ("DELETE", "order"): _signed(routes_orders.cancel_order, 1, _CANCELLED),
+    ("DELETE", "openOrders"): _signed(routes_orders.cancel_open_orders, 1, "symbol"),
+    ("POST", "order/cancelReplace"): _signed(
+        routes_orders.cancel_replace, 1, f"{_NEW} {_REPLACED}", "newClientOrderId"
+    ),
+    ("POST", "orderList/oco"): _signed(
+        routes_lists.place_oco,
+        1,
+        f"{_OCO} {_LEGS}",
+        "listClientOrderId aboveClientOrderId belowClientOrderId",
+    ),
+    ("POST", "order/oco"): _signed(
+        routes_lists.place_oco_of_old,
+        1,
+        f"{_OCO} {_OLD_LEGS}",
+        "listClientOrderId limitClientOrderId stopClientOrderId",
+    ),
+    ("DELETE", "orderList"): _signed(
+        routes_lists.cancel_list, 1, "symbol orderListId listClientOrderId newClientOrderId"
+    ),
+}
+_PLACING = frozenset({"order", "order/cancelReplace", "orderList/oco", "order/oco"})
+
+
+def answer(
+    desk: Desk, method: str, path: str, query: str, body: str, api_key: str | None
+) -> Written:
+    """Return the answer to one request; `query` and `body` exactly as they arrived."""
+    name = path.removeprefix(PREFIX) if path.startswith(PREFIX) else ""
+    endpoint = ENDPOINTS.get((method, name))
+    if endpoint is None:
+        return Written(404, _error(-1020, "This operation is not supported."), desk.weigh(1))
+    weight = desk.weigh(endpoint.weight)
+    try:
+        parameters = Parameters(f"{query}&{body}" if query and body else query or body)
+        if method == "POST" and name in _PLACING:
+            desk.count_post(parameters.sent(*endpoint.id_names))
+        if endpoint.is_signed:
+            desk.account.check(api_key, query + body, parameters, now=desk.book.now)
+        parameters.check_known(endpoint.names)
+        reply = endpoint.handler(desk, parameters)
+    except SandboxRejection as error:
+        status = STATUS_OF_CODE.get(error.code, 400)
+        return Written(status, _error(error.code, error.message), weight)
+    if not isinstance(reply, Answer):
+        return Written(200, _json(reply), weight)
+    return Written(reply.status, reply.text or _json(reply.body), weight)
+
+
+def _error(code: int, message: str) -> str:
+    return _json({"code": code, "msg": message})
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))
