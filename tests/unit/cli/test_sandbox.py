@@ -1,0 +1,97 @@
+"""`tradebot sandbox serve`: what it prints, and how it ends."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from typer.testing import CliRunner
+
+from tradebot.cli.sandbox import app
+from tradebot.errors import TradebotError, UsageError
+
+RUN = "from tradebot.cli.sandbox import app; app()"
+
+
+@contextmanager
+def serving(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Run the command in a process of its own."""
+    process = subprocess.Popen(  # noqa: S603  # our own program
+        [sys.executable, "-c", RUN, "serve", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def first_line(process: subprocess.Popen[str]) -> str:
+    """Return the first line of the result."""
+    assert process.stdout is not None
+    return process.stdout.readline()
+
+
+def test_it_serves_until_ctrl_c_and_ends_with_130_and_no_traceback() -> None:
+    with serving("--json", "--speed", "step", "--seed", "5") as process:
+        facts = json.loads(first_line(process))
+        assert facts["schema"] == "tradebot.sandbox/1"
+        assert (facts["is_synthetic"], facts["markets"]) == (True, ["BTC/USDT"])
+        with urlopen(f"{facts['url']}/api/v3/time") as answer:  # noqa: S310  # our own loopback
+            assert json.loads(answer.read())["serverTime"] > 0
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=10)
+    assert (process.returncode, out) == (130, "")
+    assert err == "the sandbox has stopped\n"
+
+
+def test_result_for_people_says_that_the_market_is_made_up() -> None:
+    with serving() as process:
+        assert process.stdout is not None
+        text = "".join(process.stdout.readline() for _ in range(5))
+    assert "BTC/USDT, made up from the seed: synthetic, not real prices" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--speed", "fast"], "'fast' is not a speed"),
+        (["--timeframe", "7m"], "'7m' is not a timeframe"),
+        (["--cash", "USDT"], "'USDT' is not a balance"),
+        (["--cash", "GBP=1"], "no market here trades GBP"),
+        (["--fee", "2"], "'2' is not between 0 and 1"),
+        (["--candles", "a.csv", "--symbol", "A/B", "--symbol", "C/D"], "1 files and 2 markets"),
+        (["--symbol", "BTC/USDT", "--symbol", "BTC/USDT"], "BTC/USDT is listed twice"),
+    ],
+)
+def test_wrong_words_are_refused_before_anything_is_served(
+    arguments: list[str], message: str
+) -> None:
+    with pytest.raises(TradebotError) as caught:
+        CliRunner().invoke(app, ["serve", *arguments], catch_exceptions=False)
+    assert caught.value.message == message
+
+
+def test_record_is_refused_for_another_market(tmp_path: Path) -> None:
+    record = str(tmp_path / "r.jsonl")
+    with serving("--record", record, "--speed", "step") as process:
+        assert first_line(process).startswith("sandbox exchange at http://127.0.0.1:")
+    with pytest.raises(TradebotError, match="another sandbox market or account"):
+        CliRunner().invoke(
+            app, ["serve", "--record", record, "--seed", "2"], catch_exceptions=False
+        )
+
+
+def test_port_in_use_ends_the_command() -> None:
+    with serving("--json") as process:
+        port = json.loads(first_line(process))["url"].rpartition(":")[2]
+        with pytest.raises(UsageError, match=f"port {port} on 127.0.0.1 is already in use"):
+            CliRunner().invoke(app, ["serve", "--port", port], catch_exceptions=False)
