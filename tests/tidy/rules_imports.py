@@ -10,6 +10,7 @@ from tests.tidy.rule import ROOT, Found, Source, rule, tree_rule
 
 FLOORS = {
     "errors": 0,
+    "words": 0,
     "model": 1,
     "engine": 2,
     "strategies": 2,

@@ -10,7 +10,6 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -27,6 +26,7 @@ from tradebot.candles import (
 )
 from tradebot.errors import DataError, NotFoundError, UsageError
 from tradebot.model.timeframe import format_time, timeframe_ms, timeframe_name
+from tradebot.words import nearest
 
 _ROWS_AT_ONCE: Final = 10_000
 _SELECT_LAST: Final = """
@@ -227,8 +227,8 @@ class CandleStore:
             return found
         names = sorted({series.market for series in stored})
         symbols = [each.partition(":")[2] for each in names]
-        close = get_close_matches(name.upper().replace("-", "/"), [*symbols, *names], n=1)
-        shown = f"did you mean {close[0]}? " if close and close[0] != name else ""
+        close = nearest(name.upper().replace("-", "/"), [*symbols, *names])
+        shown = f"did you mean {close}? " if close not in ("", name) else ""
         raise NotFoundError(
             f"no {timeframe + ' ' if timeframe else ''}candles of {name} in {self.path}",
             f"{shown}`tradebot data list` shows what there is",

@@ -23,7 +23,7 @@ def header(mode: str, config: Config, spec: RunSpec) -> str:
     end = "" if spec.end_ms is None else f"  to {format_time(spec.end_ms)}"
     names = ", ".join(config.bot.markets)
     lines = [f"{mode.upper()} {config.exchange.id}  {names}  {config.bot.timeframe}{start}{end}"]
-    if mode == "testnet":
+    if not spec.is_simulated:
         return lines[0]
     costs = config.costs
     lines.append(

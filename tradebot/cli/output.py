@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, TextIO
 
-from tradebot.model.money import plain
-
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
@@ -39,6 +37,8 @@ def to_json(result: Mapping[str, object]) -> str:
 
 
 def _plain(value: object) -> str:
+    from tradebot.model.money import plain
+
     if isinstance(value, Decimal):
         return plain(value)
     raise TypeError(f"{type(value).__name__} has no place in a result")
@@ -79,6 +79,8 @@ def lines_of(rows: Sequence[Sequence[object]], columns: Sequence[str]) -> str:
 
 
 def _cell(value: object) -> str:
+    from tradebot.model.money import plain
+
     text = plain(value) if isinstance(value, Decimal) else "" if value is None else str(value)
     return " ".join(text.split())  # A tab or line break inside would make a cell of its own.
 
@@ -104,6 +106,6 @@ def progress(description: str, total: int | None = None) -> Iterator[Callable[[i
     from rich.progress import TimeRemainingColumn as Remaining
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Remaining())
-    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
-        task = bar.add_task(description, total=total)
-        yield lambda steps: bar.advance(task, steps)
+    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as shown:
+        task = shown.add_task(description, total=total)
+        yield lambda steps: shown.advance(task, steps)

@@ -27,9 +27,8 @@ def report(
 
     found = Runs(load_config(config).paths.logs).find(run)
     result = make_report(entry.event for entry in entries(found.journal))
-    is_synthetic = found.spec().is_synthetic and found.spec().mode == result.mode == "sandbox"
     values = {"schema": SCHEMA, "run": found.name, **report_json(result)}
-    emit(values, _text(found.name, result, is_synthetic=is_synthetic), as_json)
+    emit(values, _text(found.name, result, is_synthetic=found.spec().is_synthetic), as_json)
 
 
 def report_json(result: Report) -> dict[str, Any]:

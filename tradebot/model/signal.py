@@ -12,7 +12,7 @@ class Signal:
     """
 
     exposure_ppm: int | None
-    confidence: float = 0.0
+    confidence: float = 0
     reasons: tuple[str, ...] = ()
     readings: Mapping[str, float] = field(default_factory=dict)
 

@@ -6,10 +6,10 @@ Law: nothing here reads the clock.
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from difflib import get_close_matches
 from types import MappingProxyType
 
 from tradebot.errors import ConfigError, UsageError
+from tradebot.words import nearest
 
 _SECOND = 1000
 _MINUTE = 60 * _SECOND
@@ -50,8 +50,8 @@ def timeframe_ms(name: str) -> int:
     try:
         return TIMEFRAMES[name]
     except KeyError:
-        close = get_close_matches(name.lower(), TIMEFRAMES, n=1, cutoff=0.4)
-        hint = f"did you mean {close[0]}? " if close else ""
+        close = nearest(name.lower(), TIMEFRAMES)
+        hint = f"did you mean {close}? " if close else ""
         raise ConfigError(
             f"{name!r} is not a timeframe", f"{hint}known are {', '.join(TIMEFRAMES)}"
         ) from None

@@ -105,9 +105,9 @@ def _exit_name(trade: Trade) -> str:
     return trade.exit_leg.value
 
 
-def _grouped(pairs: Iterable[tuple[str, Decimal]]) -> dict[str, tuple[int, Decimal]]:
+def _grouped(named: Iterable[tuple[str, Decimal]]) -> dict[str, tuple[int, Decimal]]:
     groups: dict[str, tuple[int, Decimal]] = {}
-    for name, net in pairs:
+    for name, net in named:
         count, total = groups.get(name, (0, ZERO))
         groups[name] = (count + 1, total + net)
     return dict(sorted(groups.items()))

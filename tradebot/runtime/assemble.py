@@ -3,11 +3,12 @@
 Law: everything else gets a broker, a feed, a clock and a journal, and cannot tell whose they are.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tradebot import __version__
 from tradebot.adapters.candles import CandleStore
@@ -33,6 +34,9 @@ from tradebot.sandbox.book import Book
 from tradebot.sandbox.replay import market_for, open_book
 from tradebot.strategies.base import AnyParams, Strategy, parse_params, required_candles
 from tradebot.strategies.registry import load
+
+if TYPE_CHECKING:
+    from tradebot.adapters.ccxt_client import ClientSettings
 
 # What the exchange gives in one call, less the candle that has not closed.
 WARMUP_MAX = 999
@@ -236,11 +240,9 @@ def sandbox(
     host = SandboxHost(
         world.book, run.sandbox_record, run.door, key=SANDBOX_KEY, secret=SANDBOX_SECRET
     )
-    opened: list[Closable] = [host]
-    try:
+    with _closing([host]) as opened:
         journal = SqliteJournal(run.journal)
         opened.append(journal)
-        state = _replayed(journal, config)
         now = max(world.start_ms, host.now_ms(), journal.last_at())
         host.advance_to(now)
         clock = VirtualClock(now, on_advance=host.advance_to, pace=pace)
@@ -252,15 +254,10 @@ def sandbox(
             passthrough={"urls": sandbox_urls(host.url)},
             now_ms=clock.now_ms,
         )
-        bot = _over_ccxt(
-            config, run, chosen, state, settings, journal, clock, Mode.SANDBOX, opened, tell
-        )
-    except BaseException:
-        for each in reversed(opened):
-            each.close()
-        raise
-    bot.end_ms = world.end_ms
-    return bot
+        parts = _Parts(Mode.SANDBOX, config, run, chosen, settings, clock, tell)
+        bot = _over_ccxt(parts, journal, opened)
+        bot.end_ms = world.end_ms
+        return bot
 
 
 def testnet(
@@ -269,11 +266,9 @@ def testnet(
     """Return a bot over the exchange's testnet, on the machine's clock."""
     from tradebot.adapters.ccxt_client import ClientSettings
 
-    opened: list[Closable] = []
-    try:
+    with _closing([]) as opened:
         journal = SqliteJournal(run.journal)
         opened.append(journal)
-        state = _replayed(journal, config)
         settings = ClientSettings(
             exchange=config.exchange.id,
             api_key=key,
@@ -281,60 +276,60 @@ def testnet(
             is_testnet=True,
             passthrough=config.exchange.ccxt,
         )
-        return _over_ccxt(
-            config, run, chosen, state, settings, journal, WallClock(), Mode.TESTNET, opened, tell
-        )
+        parts = _Parts(Mode.TESTNET, config, run, chosen, settings, WallClock(), tell)
+        return _over_ccxt(parts, journal, opened)
+
+
+@contextmanager
+def _closing(opened: list[Closable]) -> Iterator[list[Closable]]:
+    """Yield the list of what is open; close it all, newest first, where composing fails."""
+    try:
+        yield opened
     except BaseException:
         for each in reversed(opened):
             each.close()
         raise
 
 
-def _over_ccxt(
-    config: Config,
-    run: Run,
-    chosen: Chosen,
-    state: State,
-    settings: Any,
-    journal: SqliteJournal,
-    clock: VirtualClock | WallClock,
-    mode: Mode,
-    opened: list[Closable],
-    tell: Listener,
-) -> Bot:
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What sandbox and testnet choose differently; the rest of a bot over ccxt is the same."""
+
+    mode: Mode
+    config: Config
+    run: Run
+    chosen: Chosen
+    settings: "ClientSettings"
+    clock: VirtualClock | WallClock
+    tell: Listener
+
+
+def _over_ccxt(parts: _Parts, journal: SqliteJournal, opened: list[Closable]) -> Bot:
     """Return the bot that sandbox and testnet share: the real client, reader and broker."""
     from tradebot.adapters.broker import CcxtBroker
     from tradebot.adapters.ccxt_client import RECEIVE_WINDOW_MS, CcxtClient
     from tradebot.adapters.exchange import ExchangeReader
 
+    config, clock, chosen = parts.config, parts.clock, parts.chosen
     interval = timeframe_ms(config.bot.timeframe)
-    client = CcxtClient(settings)
+    state = _replayed(journal, config)
+    client = CcxtClient(parts.settings)
     opened.append(client)
     reader = ExchangeReader(client)
     broker = CcxtBroker(client, prefix=namespace(config.bot.name))
-    markets = reader.markets(config.bot.markets, interval)
-    store = CandleStore(run.candles)
+    markets = list(reader.markets(config.bot.markets, interval).values())
+    store = CandleStore(parts.run.candles)
     opened.append(store)
+    latch = FileLatch(config.paths.logs / "latch", clock)
     session = _session(
-        config,
-        state,
-        broker,
-        journal,
-        clock,
-        FileLatch(config.paths.logs / "latch", clock),
-        tell=tell,
-        window_ms=RECEIVE_WINDOW_MS,
+        config, state, broker, journal, clock, latch, tell=parts.tell, window_ms=RECEIVE_WINDOW_MS
     )
     if state.started is None:
+        balances, name = broker.balances(), chosen.strategy.name
         session.record(
             [
                 started_event(
-                    config,
-                    mode,
-                    list(markets.values()),
-                    broker.balances(),
-                    at=clock.now_ms(),
-                    strategy=chosen.strategy.name,
+                    config, parts.mode, markets, balances, at=clock.now_ms(), strategy=name
                 )
             ]
         )
@@ -348,7 +343,7 @@ def _over_ccxt(
         keep=lambda market, table: _keep(store, market, table),
     )
     trader = Trader(session, feed, timeframe_ms=interval)
-    return Bot(mode, session, clock, interval, trader=trader, opened=opened)
+    return Bot(parts.mode, session, clock, interval, trader=trader, opened=opened)
 
 
 def _keep(store: CandleStore, market: str, table: CandleTable) -> None:

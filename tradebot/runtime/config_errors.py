@@ -1,6 +1,5 @@
 """Configuration errors for people: file, line, key, what is wrong, and what was probably meant."""
 
-import difflib
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from tradebot.errors import ConfigError
+from tradebot.words import nearest
 
 
 def explain(
@@ -52,8 +52,8 @@ def _suggestion(path: list[str], model: type[BaseModel]) -> str:
 
 
 def _closest(word: str, choices: Iterable[str]) -> str:
-    found = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.5)
-    return f" - did you mean '{found[0]}'?" if found else ""
+    found = nearest(word, choices)
+    return f" - did you mean '{found}'?" if found else ""
 
 
 def _line(text: str, path: list[str]) -> int:

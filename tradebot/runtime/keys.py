@@ -7,7 +7,6 @@ import importlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -26,6 +25,7 @@ from tradebot.adapters.keystore_file import ALERTS, Slot, keystore_exists, slot_
 from tradebot.adapters.redact import Redactor, Secret
 from tradebot.adapters.unlock import keystore_passphrase
 from tradebot.errors import ConfigError, KeystoreError, NotFoundError, UsageError
+from tradebot.words import nearest
 
 # The prompt: a label and whether what is typed stays hidden -> the text.
 Ask = Callable[[str, bool], str]
@@ -166,10 +166,10 @@ def credential_names(slot: Slot) -> tuple[str, ...]:
         return _ALERT_FIELDS[slot.account]
     ccxt = importlib.import_module("ccxt")
     if slot.exchange not in ccxt.exchanges:
-        close = get_close_matches(slot.exchange, [*ccxt.exchanges, *_ALERT_FIELDS], n=1)
+        close = nearest(slot.exchange, [*ccxt.exchanges, *_ALERT_FIELDS])
         raise UsageError(
             f"{slot.exchange!r} is neither an exchange nor an alert channel",
-            f"did you mean {close[0]}?" if close else "try binance, slack or email",
+            f"did you mean {close}?" if close else "try binance, slack or email",
         )
     required = getattr(ccxt, slot.exchange)().requiredCredentials
     return tuple(_NAMES[name][0] for name, is_required in required.items() if is_required)

@@ -109,7 +109,7 @@ def _wait_for_bot(run: Run) -> None:
 
 def _reopened_bot(config: Config, request: Request, run: Run, unlocking: Unlocking) -> Bot:
     spec = run.spec()
-    if spec.mode == assemble.Mode.TESTNET:
+    if not spec.is_simulated:
         keys = unlocking.open().get(f"{spec.exchange}/{spec.mode}/{spec.account}", spec.mode)
         return assemble.testnet(
             config,

@@ -136,7 +136,7 @@ def _synthetic(
         )
         for symbol in config.bot.markets
     )
-    return replace(spec, start_ms=start, end_ms=end), tables
+    return replace(spec, is_synthetic=True, start_ms=start, end_ms=end), tables
 
 
 def _time(text: str | None) -> int | None:

@@ -30,13 +30,14 @@ class RunSpec:
     exchange: str
     account: str
     files: tuple[str, ...] = ()
+    is_synthetic: bool = False
     start_ms: int | None = None
     end_ms: int | None = None
 
     @property
-    def is_synthetic(self) -> bool:
-        """Whether the market is made up: no candle files were given."""
-        return not self.files
+    def is_simulated(self) -> bool:
+        """Whether the exchange is our sandbox: its market is made up, or replays files."""
+        return self.is_synthetic or bool(self.files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ class Runs:
         """Make the folder of a new sandbox run, or the one folder of an account."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            if spec.mode == "sandbox":
+            if spec.is_simulated:
                 run = self._numbered(spec.mode)
             else:
                 run = Run(self._folder / f"{spec.mode}-{spec.exchange}-{spec.account}")

@@ -194,8 +194,8 @@ def _wicks(bits: _Bits, opens: Ints, closes: Ints, sizes: Ints) -> tuple[Ints, I
     top, bottom = np.maximum(opens, closes), np.minimum(opens, closes)
     reach = []
     for edge in (top, bottom):
-        pair = np.minimum(bits.below(2000, len(opens)), bits.below(2000, len(opens)))
-        reach.append(np.rint(edge * (sizes * pair // 1000 / NANO)).astype(np.int64))
+        draw = np.minimum(bits.below(2000, len(opens)), bits.below(2000, len(opens)))
+        reach.append(np.rint(edge * (sizes * draw // 1000 / NANO)).astype(np.int64))
     return top + reach[0], np.maximum(1, bottom - reach[1])
 
 

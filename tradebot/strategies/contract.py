@@ -100,5 +100,5 @@ def check_forgetful(
 def _first_difference(left: Floats, right: Floats) -> int | None:
     if np.array_equal(left, right, equal_nan=True):
         return None
-    pairs = zip(exposure_ppm(left), exposure_ppm(right), strict=True)
-    return next((row for row, (one, other) in enumerate(pairs) if one != other), None)
+    both = zip(exposure_ppm(left), exposure_ppm(right), strict=True)
+    return next((row for row, (one, other) in enumerate(both) if one != other), None)

@@ -4,7 +4,6 @@ Law: an unknown key, a wrong type or a value out of range is refused by name, ne
 """
 
 import dataclasses
-import difflib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar, get_type_hints
 
 from tradebot.errors import ConfigError
+from tradebot.words import nearest
 
 if TYPE_CHECKING:
     from tradebot.strategies.base import Strategy
@@ -63,8 +63,8 @@ def domains(strategy: "Strategy") -> dict[str, Range | Choices]:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return `; did you mean 'x'?` for the nearest known word, or an empty string."""
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    near = nearest(word, known)
+    return f"; did you mean {near!r}?" if near else ""
 
 
 def parse_params(strategy: "Strategy", mapping: Mapping[str, object]) -> object:

@@ -293,7 +293,6 @@ def _count_in_words(count: Count, params: VoteParams) -> str:
         return f"score {score:+.2f} is under {params.score_min:g} either way: HOLD"
     volume = f", busy volume adds {params.volume_bonus:g}" if count.is_busy[-1] else ""
     if decision == "HOLD":
-        bar = f"under {params.confidence_min:g}"
-        sure = f"confidence {confidence:.2f}{volume} is {bar}"
+        sure = f"confidence {confidence:.2f}{volume} is under {params.confidence_min:g}"
         return f"score {score:+.2f} says {leaning}, but {sure}: HOLD"
     return f"score {score:+.2f}, confidence {confidence:.2f}{volume}: {decision}"
