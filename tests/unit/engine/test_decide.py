@@ -19,7 +19,7 @@ from tests.support.builders import (
     target_order,
 )
 from tradebot.engine.actions import Action, Cancel, Place, PlaceOco, Refuse
-from tradebot.engine.decide import decide, protect
+from tradebot.engine.decide import decide, flatten, protect
 from tradebot.engine.settings import Rules
 from tradebot.engine.state import State
 from tradebot.model.account import Position, TradingState
@@ -290,3 +290,21 @@ def test_exit_while_halted_is_refused_by_name() -> None:
 def test_other_markets_orders_do_not_block() -> None:
     state = state_with(market(), market("ETH/USDT"), orders=[order("buy 1 ETH @ 10")])
     assert _intent(_decided(state)).market == BTC
+
+
+# --- the emergency ------------------------------------------------------------------------------
+
+
+def test_emergency_sells_all_at_the_market_though_trading_is_halted() -> None:
+    intent = _intent(flatten(_held(trading=TradingState.HALTED), BTC, rules(), time=NOW + 7))
+    assert (intent.side, intent.kind, intent.leg) == (Side.SELL, OrderKind.MARKET, Leg.FLATTEN)
+    assert (intent.quantity, intent.closed_at) == (d(2), NOW + 7)
+    assert (intent.reference_price, intent.reason) == (d(100), "emergency stop")
+
+
+def test_emergency_waits_for_orders_that_are_out_and_sells_once() -> None:
+    assert flatten(state_with(), BTC, rules(), time=NOW) == ()
+    assert flatten(_held(stop_order("sell 2 BTC @ 95")), BTC, rules(), time=NOW) == ()
+    tried = order("sell 2 BTC @ 100", leg=Leg.FLATTEN, status=OrderStatus.REJECTED)
+    assert flatten(_held(tried), BTC, rules(), time=NOW) == ()
+    assert flatten(_held(tried), BTC, rules(), time=NOW + 1) != ()

@@ -10,7 +10,7 @@ from tradebot.engine.settings import Rules
 from tradebot.engine.state import State
 from tradebot.model.account import TradingState
 from tradebot.model.market import FeeAsset
-from tradebot.model.order import Approved, OrderStatus, Refused
+from tradebot.model.order import Approved, Leg, OrderStatus, Refused
 
 TWO = (market(), market("ETH/USDT"))
 
@@ -46,6 +46,13 @@ def test_nothing_passes_while_trading_is_halted() -> None:
         assert refused is not None
         assert (refused.control, refused.limit, refused.value) == ("trading_halted", 0, 1)
         assert refused.message == "BTC/USDT: trading is halted"
+
+
+def test_emergency_sale_alone_passes_while_trading_is_halted() -> None:
+    state = state_with(positions={BTC: position("1 @ 100")}, trading=TradingState.HALTED)
+    for leg in Leg:
+        ruling = review(state, intent("sell 1 BTC @ 100", leg=leg), rules())
+        assert isinstance(ruling, Approved) is (leg is Leg.FLATTEN), leg
 
 
 def test_only_exits_pass_while_trading_is_reducing() -> None:
@@ -86,9 +93,31 @@ def test_quantity_minimum_holds_for_entries_and_exits() -> None:
 
 
 def test_order_of_nothing_is_refused_where_the_exchange_has_no_minimum() -> None:
-    refused = _refused(state_with(market(quantity_min="0")), "buy 0 BTC @ 100", rules())
+    free = state_with(market(quantity_min="0"), positions={BTC: position("1 @ 100")})
+    for side in ("buy", "sell"):
+        refused = _refused(free, f"{side} 0 BTC @ 100", rules())
+        assert refused is not None
+        assert refused.control == "quantity_min"
+
+
+def test_lot_that_its_fee_breaks_is_refused_where_the_exchange_has_no_minimum() -> None:
+    free = state_with(market(step="1", quantity_min="0", notional_min="0"))
+    refused = _refused(free, "buy 1 BTC @ 100", rules())
     assert refused is not None
     assert refused.control == "quantity_min"
+    assert _refused(free, "buy 2 BTC @ 100", rules()) is None, "one whole lot is enough"
+
+
+def test_limits_are_rounded_against_the_owner_to_the_last_cash_unit() -> None:
+    fine = market(step="1E-8", notional_min="5.00000001", fee_asset=FeeAsset.QUOTE)
+    # A half of 1000.00000001 is 500.000000005: 500, not 500.00000001.
+    odd = state_with(fine, balances={"USDT": "1000.00000001"})
+    half = rules(position_ppm_max=500_000)
+    assert _refused(odd, "buy 500 BTC @ 1", half) is None
+    assert _refused(odd, "buy 500.00000001 BTC @ 1", half) is not None
+    # One ppm of 5.00000501 is 0.00000500000501, of which the stop takes 0.00000501: 5 are left.
+    assert _refused(odd, "buy 5.00000501 BTC @ 1", rules(stop_ppm=1)) is not None
+    assert _refused(odd, "buy 5.00000502 BTC @ 1", rules(stop_ppm=1)) is None
 
 
 def test_quantity_left_after_the_fee_in_base_must_be_sellable() -> None:

@@ -119,3 +119,19 @@ def test_more_reserved_than_there_is_cash_buys_nothing() -> None:
 
 def test_no_cash_buys_nothing() -> None:
     assert _bought(state_with(balances={"USDT": "0"}), rules()) == "0"
+
+
+def test_free_cash_alone_caps_where_the_other_limits_are_wide() -> None:
+    wide = rules(position_ppm_max=9_000_000, exposure_ppm_max=9_000_000)
+    assert _bought(state_with(orders=[order("buy 3 BTC @ 100")]), wide) == "7"
+    assert _bought(state_with(orders=[order("buy 11 BTC @ 100")]), wide) == "0"
+    # Lots worth one cash unit: not even one of them is bought with nothing.
+    fine = state_with(market(step="1E-8"), orders=[order("buy 1001 BTC @ 1")])
+    assert _bought(fine, wide, price=1) == "0"
+
+
+def test_exposure_above_one_is_one_to_the_last_lot() -> None:
+    fine = state_with(market(step="1E-8"))
+    half = rules(fraction_ppm=500_000)
+    assert _bought(fine, half, price=1, exposure_ppm=3_000_000) == "500"
+    assert _bought(fine, half, price=1, exposure_ppm=999_999) == "499.9995"

@@ -66,3 +66,4 @@ def test_below_is_the_highest_tick_under_a_price(price: int, tick: int, under: i
 def test_time_is_up_at_the_limit_and_0_is_no_limit() -> None:
     assert [is_time_up(100, now, 50) for now in (149, 150, 151)] == [False, True, True]
     assert not is_time_up(0, 10**15, 0)
+    assert is_time_up(0, 1, 1)
