@@ -1,6 +1,7 @@
 """What is decided at one closed candle: entry, exit, protection; the next step only."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
@@ -116,6 +117,16 @@ def test_refusal_is_told_once_for_one_signal_and_control() -> None:
     assert other.refused.control == "trading_reducing"
 
 
+def test_signal_too_small_for_a_lot_is_refused_not_ignored() -> None:
+    (refusal,) = _decided(state_with(), exposure=1)
+    assert isinstance(refusal, Refuse)
+    assert refusal.refused.control == "quantity_min"
+
+
+def test_candles_are_contiguous_unless_told() -> None:
+    assert _intent(decide(state_with(), BTC, candle("100"), LONG, rules())).leg is Leg.ENTRY
+
+
 def test_no_entry_after_a_gap_in_the_candles() -> None:
     (refusal,) = _decided(state_with(), is_contiguous=False)
     assert isinstance(refusal, Refuse)
@@ -207,6 +218,21 @@ def test_market_exit_for_rejected_protection_is_tried_once_a_candle() -> None:
     assert _decided(_held(rejected, tried), GUARDED) == ()
 
 
+@pytest.mark.parametrize(
+    "rejected",
+    [
+        stop_order("sell 2 BTC @ 95", order_id="tb-0", closed_at=NOW - HOUR),
+        stop_order("sell 2 ETH @ 95", order_id="tb-0"),
+        order("buy 2 BTC @ 95", order_id="tb-0"),
+    ],
+    ids=["earlier", "other market", "entry"],
+)
+def test_only_a_rejected_protection_of_this_market_and_time_sells(rejected: Order) -> None:
+    expired = stop_order("sell 2 BTC @ 95", status=OrderStatus.EXPIRED)
+    state = _held(expired, replace(rejected, status=OrderStatus.REJECTED))
+    assert _intent(_decided(state, rules(stop_ppm=50_000))).leg is Leg.STOP
+
+
 def test_rejection_at_an_earlier_candle_is_forgotten() -> None:
     rejected = stop_order("sell 2 BTC @ 95", status=OrderStatus.REJECTED, closed_at=NOW - HOUR)
     (action,) = _decided(_held(rejected), GUARDED)
@@ -271,6 +297,10 @@ def test_nothing_is_sold_while_an_order_of_unknown_fate_is_out(status: OrderStat
     assert _decided(_held(order("buy 1 BTC @ 100", status=status)), exposure=FLAT) == ()
 
 
+def test_entry_that_still_rests_is_neither_cancelled_nor_sold_against() -> None:
+    assert _decided(_held(order("buy 1 BTC @ 90")), exposure=FLAT) == ()
+
+
 def test_one_candle_has_one_exit() -> None:
     tried = order("sell 2 BTC @ 100", status=OrderStatus.REJECTED)
     assert _decided(_held(tried), exposure=FLAT) == ()
@@ -304,6 +334,8 @@ def test_emergency_sells_all_at_the_market_though_trading_is_halted() -> None:
 
 def test_emergency_waits_for_orders_that_are_out_and_sells_once() -> None:
     assert flatten(state_with(), BTC, rules(), time=NOW) == ()
+    rest = position("0.0005 @ 100", sellable="0")
+    assert flatten(_held(position_=rest), BTC, rules(), time=NOW) == ()
     assert flatten(_held(stop_order("sell 2 BTC @ 95")), BTC, rules(), time=NOW) == ()
     tried = order("sell 2 BTC @ 100", leg=Leg.FLATTEN, status=OrderStatus.REJECTED)
     assert flatten(_held(tried), BTC, rules(), time=NOW) == ()

@@ -62,6 +62,7 @@ def test_end_of_an_order_is_told_after_its_fills_and_once(
         booked(order(), FIRST),
         event,
     ]
+    assert report_events(order(), report("tb-1", status), at=9) == [event], "with no fill at all"
     ended = order(status=status, filled=d("0.2"), trade_ids=("1",))
     assert report_events(ended, report("tb-1", status, FIRST), at=9) == []
 
