@@ -55,7 +55,9 @@ class Market:
 
     def __post_init__(self) -> None:
         if self.tick <= 0 or self.step <= 0:
-            raise ValueError(f"{self.symbol}: tick {self.tick}, step {self.step} must be above 0")
+            raise ValueError(
+                f"{self.symbol}: tick {self.tick} and step {self.step} must be above 0"
+            )
 
     @property
     def symbol(self) -> str:

@@ -52,6 +52,17 @@ def run_backtest(
     Raises ConfigError, DataError or StrategyError.
     """
     world = simulated_world(config, tables, spec)
+    return backtest_world(config, world, chosen, on_progress=on_progress)
+
+
+def backtest_world(
+    config: Config,
+    world: World,
+    chosen: Chosen,
+    *,
+    on_progress: Callable[[int], None] = lambda candles: None,
+) -> BacktestResult:
+    """Run the strategy in a world that nobody has traded in. Raises StrategyError."""
     columns = _columns(world, chosen)
     bot = backtest(config, world, chosen.strategy.name, tell=lambda event, state: None)
     candles = _drive(bot, world, columns, on_progress)

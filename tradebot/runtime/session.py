@@ -5,6 +5,7 @@ The same Session runs live, on a testnet, in the sandbox and in a backtest.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 
 from tradebot.engine.actions import Action, Cancel, Place, PlaceOco, Refuse
 from tradebot.engine.decide import decide, flatten, protect
@@ -189,6 +190,10 @@ class Session:
         Raises ExchangeUnavailable.
         """
         return sorted(self._broker.open_order_filled())
+
+    def exchange_balances(self) -> Mapping[str, Decimal]:
+        """Return what the exchange says the account holds. Raises ExchangeUnavailable."""
+        return self._broker.balances()
 
     def _settle_order(self, order: Order) -> bool:
         now = self._clock.now_ms()
