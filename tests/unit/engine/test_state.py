@@ -74,6 +74,13 @@ def test_signal_that_is_not_long_ends_its_episode(exposure: int | None, stays: b
     assert (BTC in feed.refused) is stays
 
 
+def test_spent_signal_and_refused_signal_end_each_by_itself() -> None:
+    spent = state_with(closes={BTC: "100"}, spent=frozenset({BTC}))
+    assert not apply(spent, closed(NEXT, exposure=0, BTC="100")).feed.spent
+    refused = state_with(closes={BTC: "100"}, refused={BTC: "balance"})
+    assert not apply(refused, closed(NEXT, exposure=0, BTC="100")).feed.refused
+
+
 def test_episode_of_another_market_goes_on() -> None:
     before = state_with(closes={BTC: "100"}, spent=frozenset({ETH}), refused={ETH: "balance"})
     feed = apply(before, closed(NEXT, exposure=0, BTC="100")).feed
@@ -93,6 +100,14 @@ def test_intended_order_is_known_and_unsettled() -> None:
     state = apply(state_with(positions={BTC: position("0.5 @ 20000")}), intended(wanted))
     assert state.orders.unsettled == {"tb-stop": wanted}
     assert state.positions[BTC].stop == d(19_000), "the stop's price is remembered"
+
+
+def test_only_a_stop_with_a_price_moves_the_stop_of_the_position() -> None:
+    state = state_with(positions={BTC: position("0.5 @ 20000", stop="18000")})
+    triggered = replace(order("sell 0.5 BTC @ 19000"), stop_price=d(19_000))
+    unpriced = stop_order("sell 0.5 BTC @ 19000", stop_price=None)
+    for wanted in (triggered, unpriced):
+        assert apply(state, intended(wanted)).positions[BTC].stop == d(18_000)
 
 
 def test_order_intended_twice_is_our_bug() -> None:
