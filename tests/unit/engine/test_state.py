@@ -213,7 +213,14 @@ def test_trading_state_is_what_was_set_last() -> None:
 
 @pytest.mark.parametrize(
     ("exposure", "sold", "is_spent"),
-    [(1_000_000, "0.5", True), (0, "0.5", False), (None, "0.5", False), (1_000_000, "0.4", False)],
+    [
+        (1_000_000, "0.5", True),
+        (1, "0.5", True),
+        (0, "0.5", False),
+        (-1, "0.5", False),
+        (None, "0.5", False),
+        (1_000_000, "0.4", False),
+    ],
 )
 def test_signal_is_spent_when_its_position_closes_while_it_is_still_long(
     exposure: int | None, sold: str, is_spent: bool
@@ -227,6 +234,13 @@ def test_signal_is_spent_when_its_position_closes_while_it_is_still_long(
         exposure=exposure,
     )
     assert (BTC in apply(state, booked(out, fill(f"{sold} @ 100"))).feed.spent) is is_spent
+
+
+def test_first_piece_of_an_entry_under_one_lot_spends_no_signal() -> None:
+    state = state_with(orders=[order()], closes={BTC: "100"})
+    state = apply(state, booked(order(), fill("0.0005 @ 100")))
+    assert not state.positions[BTC].is_open
+    assert not state.feed.spent
 
 
 def test_attempts_count_one_leg_of_one_market_at_one_candle_settled_or_not() -> None:
