@@ -12,7 +12,7 @@ import ccxt.async_support as ccxt
 
 from tradebot.adapters.ccxt_client import CcxtClient
 from tradebot.adapters.exchange import retried
-from tradebot.errors import ExchangeUnavailable
+from tradebot.errors import ExchangeUnavailable, KeystoreError
 from tradebot.model.money import parse_decimal, plain
 from tradebot.model.order import (
     Approved,
@@ -125,7 +125,7 @@ class CcxtBroker:
             return Unknown(order_id=order.id, cause=type(error).__name__)
         try:
             report = self.order_report(order)
-        except ExchangeUnavailable as error:
+        except (ExchangeUnavailable, KeystoreError) as error:
             return Unknown(order_id=order.id, cause=error.message)
         return report or Unknown(order_id=order.id, cause="cancelled, then not found")
 
@@ -172,13 +172,17 @@ class CcxtBroker:
             lambda: self._client.call("fetch_balance"), "balances", self._client.exchange
         )
         try:
-            totals = answer["total"]
-            return {asset: parse_decimal(total) for asset, total in totals.items()}
+            totals = {asset: parse_decimal(total) for asset, total in answer["total"].items()}
         except BROKEN_ANSWERS as error:
-            # An empty answer looks like an empty account: it is no answer.
             raise ExchangeUnavailable(
                 f"{self._client.exchange} answered rubbish when asked for balances"
             ) from error
+        if not totals:
+            raise ExchangeUnavailable(
+                f"{self._client.exchange} names no coin when asked for balances",
+                hint="an empty answer is not an empty account; fund the account if it is new",
+            )
+        return totals
 
     def _placed(self, approved: Approved, answer: Any) -> Outcome:
         """Return what an answer to a placing proves."""
@@ -218,7 +222,7 @@ class CcxtBroker:
                 "trades",
                 self._client.exchange,
             )
-        except ExchangeUnavailable:
+        except (ExchangeUnavailable, KeystoreError):
             return ()
         return tuple(_fill(item) for item in answers if str(item["order"]) == exchange_id)
 
@@ -284,10 +288,9 @@ def _classify(order_id: str, error: Exception) -> Rejection | Unknown:
 
 
 def _text(error: Exception) -> str:
-    """Return the exchange's own words, without URL.
-
-    Ccxt puts the signed request into some texts.
-    """
+    """Return the exchange's own words, without the URL of the signed request that some texts hold."""
     text = str(error)
     start = text.find("{")
-    return text[start : start + TEXT_MAX] if start >= 0 else type(error).__name__
+    if start >= 0:
+        return text[start : start + TEXT_MAX]
+    return type(error).__name__ if "http" in text else text[:TEXT_MAX]

@@ -32,6 +32,8 @@ class ClientSettings:
     is_testnet: bool = False
     has_rate_limit: bool = True
     passthrough: Mapping[str, Any] = field(default_factory=dict)
+    # Whose error codes apply: ccxt picks its map by URL and knows too few codes on a loopback one.
+    errors_as_url: str = ""
     now_ms: Callable[[], int] | None = None
 
 
@@ -109,6 +111,9 @@ def _build(settings: ClientSettings) -> Any:
     )
     if settings.is_testnet:
         client.set_sandbox_mode(True)
+    if settings.errors_as_url:
+        known = client.get_exceptions_by_url
+        client.get_exceptions_by_url = lambda url, kind: known(settings.errors_as_url, kind)
     if settings.now_ms is not None:
         # Signed requests carry a timestamp: it comes from the clock that the bot lives by.
         client.milliseconds = settings.now_ms

@@ -165,8 +165,12 @@ class Session:
         Raises ExchangeUnavailable when the exchange cannot be asked.
         """
         if self.settle_only():
-            for market in sorted(self.state.positions):
-                self._pursue(self._asking(protect, market))
+            self.protect()
+
+    def protect(self) -> None:
+        """Place the stop and target that an open position lacks."""
+        for market in sorted(self.state.positions):
+            self._pursue(self._asking(protect, market))
 
     def settle_only(self) -> bool:
         """Ask about every unsettled order and book what happened; return whether anything did.

@@ -36,6 +36,8 @@ class Trader:
         latest = self.session.state.feed.latest
         self._feed.begin(latest or now_ms)
         self.session.settle()
+        # A crash may have come between a fill and its stop.
+        self.session.protect()
         if latest and now_ms - latest <= self._fresh_ms:
             exposures = self.session.state.feed.exposures
             for market, candle in sorted(self._feed.last_candles(latest).items()):

@@ -1,0 +1,198 @@
+"""An order is posted once, and "no" is believed only when it is proved."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.support.builders import approved, d, order
+from tests.support.faulty import Faults, faulty_proxy
+from tests.support.sandbox import KEY, SECRET, book
+from tradebot.adapters.broker import CcxtBroker
+from tradebot.adapters.ccxt_client import CcxtClient, ClientSettings
+from tradebot.errors import ExchangeUnavailable, KeystoreError
+from tradebot.model.order import (
+    Leg,
+    OrderKind,
+    OrderStatus,
+    Rejection,
+    Report,
+    Unknown,
+)
+from tradebot.sandbox.server import SandboxServer
+
+POST = "POST /api/v3/order"
+GET = "GET /api/v3/order"
+OCO = "POST /api/v3/orderList/oco"
+BUY = approved("buy 1 BTC @ 100", order_id="tb-buy")
+BOUGHT = order("buy 1 BTC @ 100", order_id="tb-buy")
+
+
+@contextmanager
+def broker_behind_faults() -> Iterator[tuple[CcxtBroker, Faults, SandboxServer]]:
+    server = SandboxServer(book("100 100 100"), api_key=KEY, secret=SECRET)
+    with faulty_proxy(server.start()) as faults:
+        api = f"{faults.url}/api/v3"
+        client = CcxtClient(
+            ClientSettings(
+                exchange="binance",
+                api_key=KEY,
+                secret=SECRET,
+                has_rate_limit=False,
+                passthrough={"urls": {"api": {"public": api, "private": api}}},
+                errors_as_url="https://api.binance.com/",
+                now_ms=server.now_ms,
+            )
+        )
+        client.call("load_markets")
+        try:
+            yield CcxtBroker(client, prefix="tb-"), faults, server
+        finally:
+            client.close()
+            server.stop()
+
+
+UNPROVED = ["garbage", "empty", "truncated", "other", "503", "500", "502", "-1008", "-9999", "drop"]
+
+
+@pytest.mark.parametrize("fault", [*UNPROVED, "duplicate"])
+def test_answer_that_proves_nothing_is_unknown_and_posted_once(fault: str) -> None:
+    with broker_behind_faults() as (broker, faults, _):
+        faults.script[POST] = [fault]
+        outcome = broker.place_order(BUY)
+        assert isinstance(outcome, Unknown), outcome
+        assert faults.count(POST) == 1
+        assert broker.order_report(BOUGHT) is None
+
+
+@pytest.mark.parametrize("fault", [f"after:{name}" for name in UNPROVED])
+def test_order_that_was_executed_behind_a_broken_answer_is_found_by_asking(fault: str) -> None:
+    with broker_behind_faults() as (broker, faults, _):
+        faults.script[POST] = [fault]
+        assert isinstance(broker.place_order(BUY), Unknown)
+        report = broker.order_report(BOUGHT)
+        assert isinstance(report, Report)
+        assert (report.status, report.filled) == (OrderStatus.FILLED, 1)
+        assert len(report.fills) == 1
+        assert faults.count(POST) == 1
+
+
+@pytest.mark.parametrize("fault", ["-2010", "-1013", "-1021", "-2015", "418", "429"])
+def test_proof_that_nothing_was_placed_is_a_rejection(fault: str) -> None:
+    with broker_behind_faults() as (broker, faults, _):
+        faults.script[POST] = [fault]
+        outcome = broker.place_order(BUY)
+        assert isinstance(outcome, Rejection), outcome
+        assert faults.count(POST) == 1
+
+
+def test_rejection_never_quotes_the_signed_request() -> None:
+    with broker_behind_faults() as (broker, faults, _):
+        for fault in ("-2010", "-2015", "429", "502", "garbage"):
+            faults.script[POST] = [fault]
+            outcome = broker.place_order(BUY)
+            assert "signature" not in str(outcome)
+            assert KEY not in str(outcome)
+
+
+@pytest.mark.parametrize("fault", ["garbage", "503", "after:drop", "after:truncated"])
+def test_oco_with_a_broken_answer_is_unknown_in_both_legs_and_posted_once(fault: str) -> None:
+    with broker_behind_faults() as (broker, faults, _):
+        broker.place_order(BUY)
+        faults.script[OCO] = [fault]
+        stop = approved(
+            "sell 0.5 BTC @ 90",
+            order_id="tb-stop",
+            kind=OrderKind.STOP,
+            leg=Leg.STOP,
+            stop_price=d(90),
+        )
+        target = approved(
+            "sell 0.5 BTC @ 110",
+            order_id="tb-target",
+            kind=OrderKind.LIMIT_MAKER,
+            leg=Leg.TARGET,
+            price=d(110),
+        )
+        outcomes = broker.place_oco(stop, target)
+        assert all(isinstance(each, Unknown) for each in outcomes), outcomes
+        assert faults.count(OCO) == 1
+        is_there = broker.order_report(order("sell 0.5 BTC @ 90", order_id="tb-stop")) is not None
+        assert is_there == fault.startswith("after:")
+
+
+def test_fills_that_cannot_be_read_now_are_left_for_the_next_question() -> None:
+    with broker_behind_faults() as (broker, faults, _):
+        faults.script["GET /api/v3/myTrades"] = ["garbage", "502", "502", "502"]
+        placed = broker.place_order(BUY)
+        assert isinstance(placed, Report | Unknown), placed
+        faults.script.clear()
+        report = broker.order_report(BOUGHT)
+        assert report is not None
+        assert len(report.fills) == 1
+        assert faults.count(POST) == 1
+
+
+def test_read_is_asked_again_after_a_passing_fault() -> None:
+    with broker_behind_faults() as (broker, faults, _):
+        broker.place_order(BUY)
+        faults.script[GET] = ["502", "drop"]
+        assert broker.order_report(BOUGHT) is not None
+        assert faults.count(GET) == 3
+
+
+def test_read_is_given_up_after_three_tries() -> None:
+    with broker_behind_faults() as (broker, faults, _):
+        faults.script[GET] = ["502"] * 9
+        with pytest.raises(ExchangeUnavailable, match="cannot be asked for order tb-buy"):
+            broker.order_report(BOUGHT)
+        assert faults.count(GET) == 3
+
+
+@pytest.mark.parametrize("fault", ["418", "429"])
+def test_banned_read_is_not_asked_again(fault: str) -> None:
+    with broker_behind_faults() as (broker, faults, _):
+        faults.script[GET] = [fault] * 9
+        with pytest.raises(ExchangeUnavailable):
+            broker.order_report(BOUGHT)
+        assert faults.count(GET) == 1
+
+
+def test_failed_question_is_never_read_as_an_absent_order() -> None:
+    with broker_behind_faults() as (broker, faults, _):
+        for fault in ("garbage", "empty", "truncated"):
+            faults.script[GET] = [fault] * 9
+            with pytest.raises(ExchangeUnavailable):
+                broker.order_report(BOUGHT)
+
+
+@pytest.mark.parametrize("fault", ["garbage", "empty"])
+def test_broken_balance_is_never_read_as_an_empty_account(fault: str) -> None:
+    with broker_behind_faults() as (broker, faults, _):
+        faults.script["GET /api/v3/account"] = [fault] * 9
+        with pytest.raises(ExchangeUnavailable, match="balances"):
+            broker.balances()
+
+
+def test_refused_key_is_named_as_such() -> None:
+    with broker_behind_faults() as (broker, faults, _):
+        faults.script["GET /api/v3/account"] = ["-2015"]
+        with pytest.raises(KeystoreError, match="binance refuses the key"):
+            broker.balances()
+
+
+def test_cancel_without_an_answer_is_unknown() -> None:
+    with broker_behind_faults() as (broker, faults, _):
+        broker.place_order(BUY)
+        stop = approved(
+            "sell 0.5 BTC @ 90",
+            order_id="tb-stop",
+            kind=OrderKind.STOP,
+            leg=Leg.STOP,
+            stop_price=d(90),
+        )
+        broker.place_order(stop)
+        faults.script["DELETE /api/v3/order"] = ["503"]
+        outcome = broker.cancel_order(order("sell 0.5 BTC @ 90", order_id="tb-stop"))
+        assert isinstance(outcome, Unknown)
+        assert broker.open_order_filled() == {"tb-stop": 0}

@@ -1,0 +1,206 @@
+"""Every broker keeps one contract: the simulated one, and ccxt over HTTP to the sandbox."""
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+
+import pytest
+
+from tests.support.builders import approved, d, order
+from tests.support.sandbox import KEY, SECRET, at, book
+from tradebot.adapters.broker import CcxtBroker
+from tradebot.adapters.ccxt_client import CcxtClient, ClientSettings
+from tradebot.adapters.simulated import SimulatedBroker
+from tradebot.model.order import (
+    Approved,
+    Leg,
+    Order,
+    OrderKind,
+    OrderStatus,
+    Rejection,
+    Report,
+)
+from tradebot.ports import Broker
+from tradebot.sandbox.server import SandboxServer
+
+CANDLES = "100 100 100/120/80/100 100 100"
+BINANCE = "https://api.binance.com/"
+
+
+class World:
+    """A broker and the passing of its exchange's time."""
+
+    def __init__(self, broker: Broker, advance: Callable[[int], None]) -> None:
+        self.broker = broker
+        self.advance = advance
+
+    def bought(self, quantity: str = "1") -> None:
+        """Buy at the market, so that there is something to sell."""
+        placed = self.broker.place_order(approved(f"buy {quantity} BTC @ 100", order_id="tb-buy"))
+        assert isinstance(placed, Report), placed
+
+
+def simulated() -> Iterator[World]:
+    made = book(CANDLES)
+    yield World(SimulatedBroker(made), made.advance_to)
+
+
+def over_http() -> Iterator[World]:
+    server = SandboxServer(book(CANDLES), api_key=KEY, secret=SECRET)
+    url = server.start()
+    api = f"{url}/api/v3"
+    client = CcxtClient(
+        ClientSettings(
+            exchange="binance",
+            api_key=KEY,
+            secret=SECRET,
+            has_rate_limit=False,
+            passthrough={"urls": {"api": {"public": api, "private": api}}},
+            errors_as_url=BINANCE,
+            now_ms=server.now_ms,
+        )
+    )
+    client.call("load_markets")
+    yield World(CcxtBroker(client, prefix="tb-"), server.advance_to)
+    client.close()
+    server.stop()
+
+
+@pytest.fixture(params=[simulated, over_http], ids=["simulated", "ccxt over http"])
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    yield from request.param()
+
+
+def stop(quantity: str, price: str) -> Approved:
+    return approved(
+        f"sell {quantity} BTC @ {price}",
+        order_id="tb-stop",
+        kind=OrderKind.STOP,
+        leg=Leg.STOP,
+        stop_price=d(price),
+    )
+
+
+def target(quantity: str, price: str) -> Approved:
+    return approved(
+        f"sell {quantity} BTC @ {price}",
+        order_id="tb-target",
+        kind=OrderKind.LIMIT_MAKER,
+        leg=Leg.TARGET,
+        price=d(price),
+    )
+
+
+def known(order_id: str, quantity: str = "0.5") -> Order:
+    return order(f"sell {quantity} BTC @ 100", order_id=order_id)
+
+
+def test_market_order_is_reported_filled_with_its_fill_and_fee(world: World) -> None:
+    report = world.broker.place_order(approved("buy 1 BTC @ 100", order_id="tb-buy"))
+    assert isinstance(report, Report), report
+    assert (report.status, report.filled) == (OrderStatus.FILLED, 1)
+    (fill,) = report.fills
+    assert (fill.quantity, fill.price) == (1, 100)
+    assert (fill.fee, fill.fee_asset, fill.is_maker) == (d("0.001"), "BTC", False)
+    assert fill.filled_at == at(1)
+
+
+def test_order_that_cannot_be_paid_is_rejected(world: World) -> None:
+    outcome = world.broker.place_order(approved("buy 1000 BTC @ 100"))
+    assert isinstance(outcome, Rejection), outcome
+    assert "insufficient balance" in outcome.message
+
+
+def test_order_under_the_minimum_is_rejected(world: World) -> None:
+    outcome = world.broker.place_order(approved("buy 0.001 BTC @ 100"))
+    assert isinstance(outcome, Rejection), outcome
+    assert "NOTIONAL" in outcome.message
+
+
+def test_stop_that_would_trigger_at_once_is_rejected(world: World) -> None:
+    world.bought()
+    outcome = world.broker.place_order(stop("0.5", "101"))
+    assert isinstance(outcome, Rejection), outcome
+    assert "trigger immediately" in outcome.message
+
+
+def test_resting_stop_is_open_and_then_fills(world: World) -> None:
+    world.bought()
+    placed = world.broker.place_order(stop("0.5", "90"))
+    assert isinstance(placed, Report), placed
+    assert (placed.status, placed.filled, placed.fills) == (OrderStatus.ACCEPTED, 0, ())
+    assert world.broker.open_order_filled() == {"tb-stop": 0}
+    world.advance(at(3))
+    report = world.broker.order_report(known("tb-stop"))
+    assert report is not None
+    assert (report.status, report.filled) == (OrderStatus.FILLED, d("0.5"))
+    assert [(fill.price, fill.is_maker) for fill in report.fills] == [(90, False)]
+    assert world.broker.open_order_filled() == {}
+
+
+def test_oco_legs_rest_together_and_one_fill_expires_the_other(world: World) -> None:
+    world.bought()
+    outcomes = world.broker.place_oco(stop("0.5", "70"), target("0.5", "110"))
+    for order_id, outcome in zip(("tb-stop", "tb-target"), outcomes, strict=True):
+        assert isinstance(outcome, Report), outcome
+        assert (outcome.order_id, outcome.status) == (order_id, OrderStatus.ACCEPTED)
+    assert set(world.broker.open_order_filled()) == {"tb-stop", "tb-target"}
+    world.advance(at(3))
+    hit = world.broker.order_report(known("tb-target"))
+    left = world.broker.order_report(known("tb-stop"))
+    assert hit is not None
+    assert left is not None
+    assert (hit.status, left.status) == (OrderStatus.FILLED, OrderStatus.EXPIRED)
+    (fill,) = hit.fills
+    assert (fill.price, fill.is_maker, fill.fee, fill.fee_asset) == (110, True, d("0.055"), "USDT")
+
+
+def test_refused_oco_refuses_both_legs(world: World) -> None:
+    world.bought()
+    outcomes = world.broker.place_oco(stop("0.5", "105"), target("0.5", "110"))
+    assert all(isinstance(outcome, Rejection) for outcome in outcomes), outcomes
+    assert world.broker.open_order_filled() == {}
+
+
+def test_cancel_of_one_leg_ends_both(world: World) -> None:
+    world.bought()
+    world.broker.place_oco(stop("0.5", "90"), target("0.5", "110"))
+    outcome = world.broker.cancel_order(known("tb-target"))
+    assert isinstance(outcome, Report), outcome
+    assert (outcome.order_id, outcome.status) == ("tb-target", OrderStatus.CANCELLED)
+    sibling = world.broker.order_report(known("tb-stop"))
+    assert sibling is not None
+    assert sibling.status is OrderStatus.CANCELLED
+    assert world.broker.open_order_filled() == {}
+
+
+def test_cancel_of_what_has_filled_is_rejected(world: World) -> None:
+    world.bought()
+    outcome = world.broker.cancel_order(known("tb-buy"))
+    assert isinstance(outcome, Rejection), outcome
+
+
+def test_order_that_never_was_is_not_known(world: World) -> None:
+    assert world.broker.order_report(known("tb-never")) is None
+
+
+def test_balances_are_totals_free_and_locked(world: World) -> None:
+    world.bought()
+    world.broker.place_order(stop("0.5", "90"))
+    balances = world.broker.balances()
+    assert balances["BTC"] == d("0.999")
+    assert balances["USDT"] == 900
+    assert all(isinstance(total, Decimal) for total in balances.values())
+
+
+def test_market_order_in_a_gap_waits_for_the_first_candle_after_it() -> None:
+    made = book("100 - - 104", hours=1)
+    broker = SimulatedBroker(made)
+    placed = broker.place_order(approved("buy 1 BTC @ 100", order_id="tb-buy"))
+    assert isinstance(placed, Report), placed
+    assert (placed.status, placed.filled) == (OrderStatus.ACCEPTED, 0)
+    made.advance_to(at(3))
+    report = broker.order_report(order("buy 1 BTC @ 100", order_id="tb-buy"))
+    assert report is not None
+    assert [(fill.price, fill.filled_at) for fill in report.fills] == [(100, at(3))]
+
+
