@@ -1,0 +1,1 @@
+"""How fast and how large the program is: one figure a number of the goals, never a test."""
