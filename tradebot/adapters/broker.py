@@ -288,7 +288,7 @@ def _classify(order_id: str, error: Exception) -> Rejection | Unknown:
 
 
 def _text(error: Exception) -> str:
-    """Return the exchange's own words, without the URL of the signed request that some texts hold."""
+    """Return the exchange's own words, never the URL of the signed request in some texts."""
     text = str(error)
     start = text.find("{")
     if start >= 0:

@@ -71,4 +71,6 @@ def _bought(
 
 
 def _sellable(market: Market, quantity: Decimal) -> Decimal:
-    return floor_to_step(quantity, market.step) if quantity > 0 else ZERO
+    """Return the whole lots in a quantity; 0 where the exchange would not take so few."""
+    lots = floor_to_step(quantity, market.step) if quantity > 0 else ZERO
+    return lots if lots >= market.quantity_min else ZERO

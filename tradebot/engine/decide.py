@@ -54,7 +54,7 @@ def decide(
     reason = exit_reason(position, candle, exposure_ppm, rules, level)
     if reason:
         closing = f"signal: {why}" if reason == "signal" and why else reason
-        return _exit(state, market, position, candle, rules, closing)
+        return _exit(state, market, position, candle, rules, closing, level)
     if level > scale.price(position.stop):
         resting = _resting_protection(state.orders.of(market))
         if resting is not None:
@@ -130,12 +130,18 @@ def _exit(
     candle: Candle,
     rules: Rules,
     reason: str,
+    level: int,
 ) -> tuple[Action, ...]:
+    """Return the cancel of the protection, then the sale; protection again where it failed."""
+    is_tried = state.orders.attempts(market, Leg.EXIT, candle.closed_at) > 0
     orders = state.orders.of(market)
+    if is_tried:
+        # The exchange refused the sale: the position must not stay bare until the next candle.
+        return () if orders else _protect(state, market, position, rules, candle.closed_at, level)
     resting = _resting_protection(orders)
     if resting is not None:
         return (Cancel(resting, reason),)
-    if orders or state.orders.attempts(market, Leg.EXIT, candle.closed_at):
+    if orders:
         return ()
     scale = state.scales[market]
     intent = _sale(

@@ -14,12 +14,14 @@ def entry_units(position: Position, scale: Scale) -> int:
 def stop_level(position: Position, scale: Scale, rules: Rules, candle: Candle | None) -> int:
     """Return where the stop belongs after `candle`, in price units; 0 = no stop is set up.
 
-    It only ever rises: the stop of the entry, the highest intended so far, what the candle's high
-    trails.
+    It only ever rises: fixed and trailing distance from the entry, the highest intended so far,
+    what the candle's high trails.
     """
     level = scale.price(position.stop)
-    if rules.stop_ppm:
-        level = max(level, stop_price(entry_units(position, scale), rules.stop_ppm, scale.tick))
+    # A trailing stop begins at its distance from the entry: no position waits for a candle.
+    for distance_ppm in (rules.stop_ppm, rules.trailing_ppm):
+        if distance_ppm:
+            level = max(level, stop_price(entry_units(position, scale), distance_ppm, scale.tick))
     # The entry's own candle opened before the position: its high may not be ours.
     if rules.trailing_ppm and candle is not None and candle.closed_at > position.opened_at:
         level = trailed_stop(level, candle.high, rules.trailing_ppm, scale.tick)

@@ -67,6 +67,15 @@ def _check(
             f"order of {plain(intent.quantity)} is below the exchange minimum "
             f"{plain(market.quantity_min)}; raise [sizing] or drop the market",
         )
+    if market.quantity_max is not None and intent.quantity > market.quantity_max:
+        return _refused(
+            intent,
+            "quantity_max",
+            market.quantity_max,
+            intent.quantity,
+            f"order of {plain(intent.quantity)} is above the exchange maximum "
+            f"{plain(market.quantity_max)}",
+        )
     if intent.reduce_only:
         return None
     if state.trading is TradingState.REDUCING:

@@ -1,6 +1,7 @@
 """How much an entry buys: the owner's method, capped by the room that the limits leave."""
 
 from tradebot.engine import valuation
+from tradebot.engine.rules.arithmetic import floor_to
 from tradebot.engine.rules.costs import affordable_cash
 from tradebot.engine.rules.exits import stop_price
 from tradebot.engine.rules.limits import room_of_equity
@@ -35,4 +36,6 @@ def entry_quantity(
         affordable_cash(free, rules.reserve_ppm),
         scale.cash_down(rules.order_notional_max),
     )
-    return capped(scaled(wanted, min(exposure_ppm, 1_000_000), lot), cap, price, lot, lot_cash)
+    wanted = capped(scaled(wanted, min(exposure_ppm, 1_000_000), lot), cap, price, lot, lot_cash)
+    most = state.markets[market].quantity_max
+    return wanted if most is None else min(wanted, floor_to(scale.quantity_down(most), lot))

@@ -115,10 +115,10 @@ class Session:
         )
         if missed:
             return
-        for name, candle in candles.items():
+        for name in sorted(candles):
             self.decide(
                 name,
-                candle,
+                candles[name],
                 exposures[name],
                 is_contiguous=contiguous[name],
                 why="" if why is None else why.get(name, ""),
