@@ -34,6 +34,13 @@ class Broker(Protocol):
         """
         ...
 
+    def is_listed(self, order: Order) -> bool:
+        """Return whether a second endpoint, the market's list of orders, shows this order.
+
+        Raises ExchangeUnavailable when it cannot be asked.
+        """
+        ...
+
     def open_order_filled(self) -> Mapping[str, Decimal]:
         """Return how much each of our open orders has filled, by our order id.
 

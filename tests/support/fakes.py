@@ -42,6 +42,7 @@ class FakeBroker:
         self.asked: list[str] = []
         self.reports: dict[str, Report] = {}
         self.is_reachable = True
+        self.listed: set[str] = set()
         self.on_place: Callable[[Approved], None] = lambda approved: None
 
     def place_order(self, approved: Approved) -> Outcome:
@@ -75,6 +76,12 @@ class FakeBroker:
             raise ExchangeUnavailable("the exchange cannot be reached")
         self.asked.append(order.id)
         return self.reports.get(order.id)
+
+    def is_listed(self, order: Order) -> bool:
+        """Return whether the second endpoint shows the order."""
+        if not self.is_reachable:
+            raise ExchangeUnavailable("the exchange cannot be reached")
+        return order.id in self.listed
 
     def open_order_filled(self) -> Mapping[str, Decimal]:
         """Return the filled part of every order that is open in the last reports."""

@@ -59,6 +59,8 @@ STATUS = {
     "expired": OrderStatus.EXPIRED,
 }
 TEXT_MAX = 200
+# Clocks differ: the list is asked for from a little before the order was sent.
+LISTED_BEFORE_MS = 60_000
 
 
 class CcxtBroker:
@@ -148,6 +150,22 @@ class CcxtBroker:
         except BROKEN_ANSWERS as error:
             raise ExchangeUnavailable(
                 f"{self._client.exchange} answered rubbish when asked for order {order.id}"
+            ) from error
+
+    def is_listed(self, order: Order) -> bool:
+        """Return whether the market's list of orders, a second endpoint, shows this order."""
+        answers = retried(
+            lambda: self._client.call(
+                "fetch_orders", _symbol(order.market), order.sent_at - LISTED_BEFORE_MS
+            ),
+            "orders",
+            self._client.exchange,
+        )
+        try:
+            return any(item["clientOrderId"] == order.id for item in answers)
+        except BROKEN_ANSWERS as error:
+            raise ExchangeUnavailable(
+                f"{self._client.exchange} answered rubbish when asked for orders"
             ) from error
 
     def open_order_filled(self) -> Mapping[str, Decimal]:

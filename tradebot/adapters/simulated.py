@@ -74,6 +74,10 @@ class SimulatedBroker:
             return None
         return self._report(found)
 
+    def is_listed(self, order: Order) -> bool:
+        """Return whether the book has the order."""
+        return order.id in self._book.by_client_id
+
     def open_order_filled(self) -> Mapping[str, Decimal]:
         """Return how much each open order has filled, by our id."""
         listings = self._book.listings

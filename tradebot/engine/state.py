@@ -200,6 +200,12 @@ def _to(status: OrderStatus) -> Callable[[State, Any], State]:
     return move
 
 
+def _order_sent(state: State, event: ev.OrderSent) -> State:
+    order = _order(state, event.order_id)
+    order = replace(order, sent_at=event.at, window_ms=event.window_ms)
+    return _moved(state, order, OrderStatus.SENT)
+
+
 def _order_accepted(state: State, event: ev.OrderAccepted) -> State:
     order = replace(_order(state, event.order_id), exchange_id=event.exchange_id)
     status = OrderStatus.PARTIAL if order.filled else OrderStatus.ACCEPTED
@@ -259,7 +265,7 @@ _APPLY: dict[type[ev.Event], Callable[[State, Any], State]] = {
     ev.CandlesClosed: _candles_closed,
     ev.IntentRefused: _intent_refused,
     ev.OrderIntended: _order_intended,
-    ev.OrderSent: _to(OrderStatus.SENT),
+    ev.OrderSent: _order_sent,
     ev.OrderAccepted: _order_accepted,
     ev.OrderRejected: _to(OrderStatus.REJECTED),
     ev.OrderUnknown: _to(OrderStatus.UNKNOWN),

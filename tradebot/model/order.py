@@ -147,6 +147,8 @@ class Order:
     price: Decimal | None = None
     stop_price: Decimal | None = None
     exchange_id: str | None = None
+    sent_at: int = 0
+    window_ms: int = 0  # how long after `sent_at` the exchange may still take it
     filled: Decimal = ZERO
     cost: Decimal = ZERO  # quote paid or received, before fees
     trade_ids: tuple[str, ...] = ()

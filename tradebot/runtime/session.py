@@ -10,6 +10,7 @@ from decimal import Decimal
 from tradebot.engine.actions import Action, Cancel, Place, PlaceOco, Refuse
 from tradebot.engine.decide import decide, flatten, protect
 from tradebot.engine.reconcile import outcome_events, report_events
+from tradebot.engine.resolve import evidence, is_absent, may_be_absent
 from tradebot.engine.settings import Rules
 from tradebot.engine.state import State, apply
 from tradebot.model import event as ev
@@ -59,6 +60,8 @@ class Session:
         self._latch = latch
         self._tell = tell
         self._window_ms = window_ms
+        # When an UNKNOWN order was first not found; a restart looks twice again.
+        self._missed: dict[str, int] = {}
 
     # --- the books ------------------------------------------------------------------------------
 
@@ -207,13 +210,31 @@ class Session:
             return True
         report = self._broker.order_report(order)
         if report is None:
-            if order.status is OrderStatus.SENT:
-                cause = "the bot stopped before the answer; the exchange does not know it yet"
-                self.record([ev.OrderUnknown(at=now, order_id=order.id, cause=cause)])
-            return False
+            return self._settle_missing(order)
+        self._missed.pop(order.id, None)
         events = report_events(order, report, at=now)
         self.record(events)
         return bool(events)
+
+    def _settle_missing(self, order: Order) -> bool:
+        """Deal with an order that the exchange does not know: unknown, until absence is proved."""
+        now = self._clock.now_ms()
+        if order.status is OrderStatus.SENT:
+            cause = "the bot stopped before the answer; the exchange does not know it yet"
+            self.record([ev.OrderUnknown(at=now, order_id=order.id, cause=cause)])
+            return False
+        if order.status is not OrderStatus.UNKNOWN or not may_be_absent(order, now_ms=now):
+            return False
+        if self._broker.is_listed(order):
+            self._missed.pop(order.id, None)
+            return False
+        first = self._missed.setdefault(order.id, now)
+        if not is_absent(first_missed_ms=first, now_ms=now):
+            return False
+        proof = evidence(order, first_missed_ms=first, now_ms=now)
+        self.record([ev.OrderAbsent(at=now, order_id=order.id, evidence=proof)])
+        del self._missed[order.id]
+        return True
 
     # --- carrying out ---------------------------------------------------------------------------
 

@@ -1,47 +1,19 @@
 """Candle files: what is read, and that everything else is refused by row, with a remedy."""
 
 import gzip
-import os
 from decimal import Decimal
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.candle_lines import HEADER, HOUR, MIDNIGHT, refusal, row, write
 from tests.support.shared_data import BTC_1H, BTC_1M, DOGE_1M, candle_file
-from tradebot.adapters import candle_files
 from tradebot.adapters.candle_files import problems, read_candles, read_raw, verify_file
 from tradebot.adapters.candle_names import symbol_in, timeframe_in
-from tradebot.candles import CandleTable
-from tradebot.errors import ConfigError, DataError, UsageError
-from tradebot.model.timeframe import parse_time
-
-HEADER = "opened_at,open,high,low,close,volume"
-HOUR = 3_600_000
-MIDNIGHT = parse_time("2023-01-01")
-
-
-def row(hour: int, values: str = "100,102,99,101,5") -> str:
-    return f"2023-01-01T{hour:02d}:00:00Z,{values}"
-
-
-def write(folder: Path, *lines: str, name: str = "BTC-USDT-1h.csv") -> Path:
-    path = folder / name
-    text = "\n".join(lines) + "\n"
-    path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
-    return path
-
-
-def refusal(path: Path, symbol: str | None = None, timeframe: str | None = None) -> DataError:
-    with pytest.raises(DataError) as caught:
-        read_candles(path, symbol=symbol, timeframe=timeframe)
-    assert caught.value.hint
-    assert caught.value.exit_code == 1
-    return caught.value
-
+from tradebot.errors import ConfigError, UsageError
 
 # --- what is read ---------------------------------------------------------------------------
 
@@ -340,210 +312,6 @@ def test_disorder_and_repeats_are_found_across_the_file(tmp_path: Path) -> None:
     path = write(tmp_path, HEADER, row(3), row(4), row(1), row(2), row(4), row(5))
     found = [(each.row, each.kind) for each in problems(read_raw(path))]
     assert found == [(3, "disorder"), (4, "disorder"), (5, "duplicate")]
-
-
-# --- files that are no tables ---------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("lines", "message", "hint"),
-    [
-        (
-            ["time,open,high,low,close", "x"],
-            "no column volume; the file has: time, open, high, low, close",
-            "name the columns opened_at,open,high,low,close,volume; other columns are ignored",
-        ),
-        (
-            ["price", "1"],
-            "no columns opened_at, open, high, low, close, volume; the file has: price",
-            "name the columns opened_at,open,high,low,close,volume; other columns are ignored",
-        ),
-        (
-            ["1672531200000,1,2,3,4,5"],
-            "the first line holds numbers, not column names: 1672531200000, 1, 2, 3, 4, 5",
-            "put the names in a line above it, such as opened_at,open,high,low,close,volume",
-        ),
-        (
-            [HEADER.replace(",", ";"), row(0).replace(",", ";")],
-            f"the columns are not separated by commas: '{HEADER.replace(',', ';')}'",
-            "save it with commas between columns and points in numbers",
-        ),
-        (
-            ["Time,open,high,low,close,volume,TIME", "x"],
-            "2 columns are named 'time'",
-            "rename all but the one that is meant",
-        ),
-        ([HEADER], "column names, but no candles", "export the file again"),
-        (["", ""], "the first line is empty", f"column names belong there: {HEADER}"),
-        (
-            [HEADER, row(0), row(1, "100,5,102,99,101,5")],
-            "not a table with the same columns in every row: Expected 6 fields in line 3, saw 7",
-            "look for stray commas and quotes there",
-        ),
-        (
-            [HEADER, row(0, "100,102,99,101,5,6"), row(1, "100,102,99,101,5,6")],
-            "not a table with the same columns in every row: "
-            "line 2 has more cells than there are column names",
-            "look for stray commas and quotes there",
-        ),
-        (
-            [HEADER, row(0), row(1, '100,"102,99,101,5')],
-            "not a table with the same columns in every row: EOF inside string starting at line 3",
-            "look for stray commas and quotes there",
-        ),
-    ],
-)
-def test_file_that_is_no_table_of_candles_says_why(
-    tmp_path: Path, lines: list[str], message: str, hint: str
-) -> None:
-    error = refusal(write(tmp_path, *lines))
-    assert error.message == f"BTC-USDT-1h.csv: {message}"
-    assert error.hint == hint
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("BTC-USDT-1h.csv", b"", "the file is empty"),
-        ("BTC-USDT-1h.csv", b"\x00\x01\x02" * 99, "binary content, not a table of candles"),
-        ("BTC-USDT-1h.csv", b"PK\x03\x04zip", "a packed archive"),
-        ("BTC-USDT-1h.csv", HEADER.encode() + b"\nM\xe4rz,1,2,3,4,5\n", "not UTF-8 text"),
-        ("BTC-USDT-1h.csv.gz", b"opened_at,open", "named .gz, but its content is not"),
-        ("BTC-USDT-1h.parquet", b"opened_at,open", "named .parquet, but its content is not"),
-    ],
-)
-def test_other_content_is_refused_in_one_line(
-    tmp_path: Path, name: str, content: bytes, message: str
-) -> None:
-    path = tmp_path / name
-    path.write_bytes(content)
-    assert refusal(path).message == f"{name}: {message}"
-
-
-@pytest.mark.parametrize("cut", [12, -9])
-def test_gzip_that_ends_early_is_damaged_not_short(tmp_path: Path, cut: int) -> None:
-    path = tmp_path / "BTC-USDT-1h.csv.gz"
-    path.write_bytes(gzip.compress("\n".join([HEADER, row(0), row(1)]).encode())[:cut])
-    error = refusal(path)
-    assert error.message.startswith("BTC-USDT-1h.csv.gz: damaged gzip: ")
-    assert error.hint == "download it again; `gzip -t` tests a file"
-
-
-def test_gzip_with_a_flipped_byte_is_damaged(tmp_path: Path) -> None:
-    path = tmp_path / "BTC-USDT-1h.csv.gz"
-    packed = bytearray(gzip.compress("\n".join([HEADER, row(0), row(1)]).encode()))
-    packed[-6] ^= 255
-    path.write_bytes(packed)
-    assert refusal(path).message.startswith("BTC-USDT-1h.csv.gz: damaged gzip: CRC check failed")
-
-
-def test_small_gzip_that_unpacks_to_too_much_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(candle_files, "SIZE_MAX", 1_000_000)
-    path = write(tmp_path, HEADER, *[row(0)] * 50_000, name="BTC-USDT-1h.csv.gz")
-    assert path.stat().st_size < 20_000
-    error = refusal(path)
-    assert error.message == "BTC-USDT-1h.csv.gz: more than 1000000 bytes of text"
-    assert error.hint == "split it into smaller files"
-
-
-def test_missing_file_and_directory_and_pipe_are_refused_at_once(tmp_path: Path) -> None:
-    missing, folder, pipe = (tmp_path / name for name in ("BTC-USDT.csv", "ETH-USDT", "SOL-USDT"))
-    folder.mkdir()
-    os.mkfifo(pipe)
-    assert refusal(missing).message == f"{missing}: cannot be read: No such file or directory"
-    assert refusal(folder).message == f"{folder}: is a directory, not a candle file"
-    assert refusal(pipe).message == f"{pipe}: is not a regular file"
-
-
-def test_file_without_permission_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = write(tmp_path, HEADER, row(0))
-
-    def refuse(*_: object, **__: object) -> None:  # Root may read everything, so chmod is no test.
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(Path, "open", refuse)
-    error = refusal(path)
-    assert error.message == f"{path}: cannot be read: Permission denied"
-    assert error.hint == "check path and permissions"
-
-
-# --- the table ------------------------------------------------------------------------------
-
-
-def hourly(*closes: float) -> CandleTable:
-    values = np.array(closes)
-    times = MIDNIGHT + HOUR * np.arange(len(closes))
-    return CandleTable("BTC/USDT", HOUR, times, values, values, values, values, values)
-
-
-def test_table_cannot_be_changed() -> None:
-    table = hourly(1, 2)
-    with pytest.raises(ValueError, match="read-only"):
-        table.close[0] = 5.0
-
-
-def test_frame_is_indexed_by_the_close_in_utc() -> None:
-    frame = hourly(1, 2).frame()
-    assert list(frame.columns) == ["open", "high", "low", "close", "volume"]
-    assert frame.index.name == "closed_at"
-    assert str(frame.index.dtype) == "datetime64[ms, UTC]"
-    assert frame.index[0] == pd.Timestamp("2023-01-01T01:00Z")
-
-
-def test_between_takes_the_start_and_leaves_the_end() -> None:
-    table = hourly(1, 2, 3, 4)
-    assert table.between(MIDNIGHT + HOUR, MIDNIGHT + 3 * HOUR).close.tolist() == [2, 3]
-    assert len(table.between(MIDNIGHT + HOUR, MIDNIGHT)) == 0
-
-
-def test_last_gives_the_newest_or_all() -> None:
-    assert hourly(1, 2, 3).last(2).close.tolist() == [2, 3]
-    assert len(hourly(1, 2, 3).last(9)) == 3
-    assert len(hourly(1, 2, 3).last(0)) == 0
-
-
-@pytest.mark.parametrize(
-    ("closes", "decimals"),
-    [
-        ([], 0),
-        ([100.0], 0),
-        ([0.1, 0.2], 1),
-        ([100.0, 0.00000123], 8),
-        ([1e-12], 12),
-        ([0.1 + 0.2], 12),  # 0.30000000000000004 needs 17: the count is capped.
-        ([97_123.45, 1e9], 2),
-    ],
-)
-def test_price_decimals_are_those_of_the_shortest_text(closes: list[float], decimals: int) -> None:
-    assert hourly(*closes).price_decimals() == decimals
-
-
-@given(st.lists(st.integers(1, 10**12), min_size=1, max_size=50), st.integers(0, 8))
-def test_price_units_are_the_integers_that_were_written(units: list[int], decimals: int) -> None:
-    table = hourly(*(float(Decimal(unit).scaleb(-decimals)) for unit in units))
-    assert all(column.tolist() == units for column in table.price_units(decimals))
-    assert table.price_decimals() <= decimals
-
-
-def test_price_finer_than_the_units_is_refused_by_row() -> None:
-    with pytest.raises(DataError) as caught:
-        hourly(1, 2.5, 3.125).price_units(1)
-    assert caught.value.message == (
-        "BTC/USDT: row 3 (2023-01-01T02:00:00Z): open 3.125 is finer than 1 decimals"
-    )
-    assert caught.value.hint == (
-        "these candles need 3 decimals: give the market a tick that fits, "
-        "or check that the candles are of this market"
-    )
-
-
-def test_price_too_large_to_count_exactly_is_refused() -> None:
-    with pytest.raises(DataError, match=r"open 1e\+16 is too large to count in 2 decimals$"):
-        hourly(1e16).price_units(2)
 
 
 # --- real candles ---------------------------------------------------------------------------

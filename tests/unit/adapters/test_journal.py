@@ -136,7 +136,7 @@ def test_file_system_that_cannot_keep_it_safe_is_refused(
         """A connection of a file system without shared memory: the mode stays as it was."""
 
         def __init__(self, *arguments: object, **options: object) -> None:
-            self._db = real(*arguments, **options)  # type: ignore[call-overload]
+            self._db = real(*arguments, **options)  # type: ignore[call-overload]  # passed on as given
 
         def execute(self, statement: str) -> sqlite3.Cursor:
             """Ignore the wish for WAL."""
@@ -186,7 +186,7 @@ def test_row_that_is_no_row_of_ours_is_refused(
     good = {"seq": "9", "at": "1", "kind": "'k'", "body": "'{}'"}
     good |= {"previous": f"'{GENESIS}'", "hash": f"'{GENESIS}'"}
     row = good | {column: value}
-    statement = f"INSERT INTO events ({', '.join(row)}) VALUES ({', '.join(row.values())})"  # noqa: S608
+    statement = f"INSERT INTO events ({', '.join(row)}) VALUES ({', '.join(row.values())})"  # noqa: S608  # the test's own words
     with closing(sqlite3.connect(path)) as db, pytest.raises(sqlite3.IntegrityError):
         db.execute(statement)
 
@@ -223,7 +223,7 @@ def test_full_disk_writes_none_of_the_events_and_the_next_append_works(
 
 
 def test_event_that_cannot_be_encoded_writes_none_of_the_events(journal: SqliteJournal) -> None:
-    bad = ev.OrderSent(at=1, order_id="tb-9", window_ms=1.5)  # type: ignore[arg-type]
+    bad = ev.OrderSent(at=1, order_id="tb-9", window_ms=1.5)  # type: ignore[arg-type]  # what the type forbids
     with pytest.raises(TypeError):
         journal.append([SENT[0], bad])
     assert list(journal.events()) == SENT
@@ -331,7 +331,7 @@ def test_event_of_an_unknown_kind_is_named(path: Path) -> None:
     with closing(sqlite3.connect(path)) as db:
         kind, columns = "order_vanished", "seq, at, kind, body, previous, hash"
         row = (1, 0, kind, "{}", GENESIS, chain(GENESIS, 1, kind, "{}"))
-        db.execute(f"INSERT INTO events ({columns}) VALUES (?, ?, ?, ?, ?, ?)", row)  # noqa: S608
+        db.execute(f"INSERT INTO events ({columns}) VALUES (?, ?, ?, ?, ?, ?)", row)  # noqa: S608  # the test's own words
         db.commit()
     assert verify(path).fault == f"{path}: event 1: unknown event kind 'order_vanished'"
 

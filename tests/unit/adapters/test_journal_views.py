@@ -66,7 +66,7 @@ def test_orders_tell_their_intent_their_last_event_and_their_fills(
     db: sqlite3.Connection,
 ) -> None:
     columns = "order_id, market, side, kind, leg, quantity, price, stop_price, last_event, fills"
-    assert _rows(db, f"SELECT {columns} FROM orders") == [  # noqa: S608
+    assert _rows(db, f"SELECT {columns} FROM orders") == [  # noqa: S608  # the test's own words
         ("tb-in", BTC, "buy", "market", "entry", "2", None, None, "accepted", 1),
         ("tb-stop", BTC, "sell", "stop", "stop", "1.998", None, "95", "sent", 1),
         ("tb-eth", ETH, "buy", "market", "entry", "10", None, None, "unknown", 1),
@@ -75,7 +75,7 @@ def test_orders_tell_their_intent_their_last_event_and_their_fills(
 
 def test_fills_tell_exact_amounts_as_text(db: sqlite3.Connection) -> None:
     columns = "order_id, market, side, filled_at, quantity, price, fee, fee_asset, is_maker"
-    assert _rows(db, f"SELECT {columns} FROM fills") == [  # noqa: S608
+    assert _rows(db, f"SELECT {columns} FROM fills") == [  # noqa: S608  # the test's own words
         ("tb-in", BTC, "buy", START + HOUR, "2", "100", "0.002", "BTC", 0),
         ("tb-stop", BTC, "sell", START + 2 * HOUR, "1.998", "95", "0.18981", "USDT", 0),
         ("tb-eth", ETH, "buy", START + HOUR, "4", "5", "0.01", "BNB", 1),

@@ -86,7 +86,7 @@ def test_amount_that_is_not_the_text_of_a_number_is_refused(amount: str) -> None
 
 
 def test_float_in_an_event_cannot_be_journalled() -> None:
-    event = ev.OrderSent(at=0, order_id="tb-1", window_ms=1.5)  # type: ignore[arg-type]
+    event = ev.OrderSent(at=0, order_id="tb-1", window_ms=1.5)  # type: ignore[arg-type]  # what the type forbids
     with pytest.raises(TypeError, match="float cannot be journalled"):
         encode(event)
 
