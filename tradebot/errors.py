@@ -63,6 +63,12 @@ class AccountLocked(TradebotError):
     exit_code = 8
 
 
+class Interrupted(TradebotError):
+    """A second Ctrl-C ended the program at once."""
+
+    exit_code = 130
+
+
 class ConfigError(TradebotError):
     """The configuration is wrong; the message names file, line and key."""
 

@@ -11,6 +11,7 @@ import typer
 from tradebot.cli import alerts, backtest, data, journal, keys, report, run, sandbox, setup, stop
 from tradebot.cli import status as status_command
 
+FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 HELP = "A crypto trading bot. The sandbox is the default; nothing here reaches real money."
 
 app = typer.Typer(
@@ -57,31 +58,51 @@ app.add_typer(sandbox.app, name="sandbox")
 
 
 def main() -> None:
-    """Run the command line; end with the documented exit code and never a traceback."""
+    """Run the command line; end with the documented exit code and, but for our bugs, one line."""
     from tradebot.errors import InvariantError, TradebotError
 
     try:
-        app()
+        # Not standalone: its words for a wrong command line would not be JSON when JSON is asked.
+        code = app(standalone_mode=False)
     except TradebotError as error:
         # Our own bug keeps its traceback: whoever mends it needs it.
         if isinstance(error, InvariantError):
             raise
-        _say(error.message, error.hint, error.exit_code)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        _say("stopped at once; the next start settles what was left open", "", 130)
-        sys.exit(130)
-    except BrokenPipeError:
-        # The reader of our output went away: nobody is left to tell.
-        sys.stderr.close()
-        sys.exit(1)
+        code = _say(error.message, error.hint, error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        code = _say("stopped by the keyboard", "", INTERRUPTED)
+    except OSError as error:
+        code = _say(_disk_words(error), "check free space and permissions of that path", FAILURE)
+    except Exception as error:
+        code = _misuse(error)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
-def _say(message: str, hint: str, code: int) -> None:
+def _misuse(error: Exception) -> int:
+    """Say what is wrong with the command line; anything else is our bug and keeps its traceback."""
+    # Typer's own class for it is private; what it can do tells it apart.
+    if not hasattr(error, "format_message") or not hasattr(error, "show"):
+        raise error
+    if "--json" not in sys.argv:
+        error.show()
+        return USAGE
+    context = getattr(error, "ctx", None)
+    command = "tradebot" if context is None else context.command_path
+    return _say(error.format_message().partition("\n")[0], f"see `{command} --help`", USAGE)
+
+
+def _disk_words(error: OSError) -> str:
+    reason = error.strerror or str(error) or type(error).__name__
+    return f"{error.filename}: {reason}" if error.filename else reason
+
+
+def _say(message: str, hint: str, code: int) -> int:
+    """Print an error and return its exit code."""
     if "--json" in sys.argv:
         error = {"code": code, "message": message, "hint": hint}
         typer.echo(json.dumps({"error": error}), err=True)
-        return
+        return code
     typer.echo(f"Error: {message}", err=True)
     if hint:
         typer.echo(f"  {hint}", err=True)
+    return code
