@@ -5,6 +5,7 @@ Law: no key is ignored and none is guessed; fractions are 0…1, amounts are in 
 
 import hashlib
 import json
+import re
 import tomllib
 from decimal import Decimal
 from pathlib import Path
@@ -20,10 +21,10 @@ from pydantic import (
 )
 
 from tradebot.engine.settings import Rules, Sizing
-from tradebot.errors import ConfigError
+from tradebot.errors import ConfigError, UsageError
 from tradebot.model.market import FeeAsset
 from tradebot.model.money import plain, to_ppm
-from tradebot.model.timeframe import timeframe_ms
+from tradebot.model.timeframe import parse_time, timeframe_ms
 from tradebot.runtime.config_errors import explain
 
 DEFAULT_FILE = Path("config.toml")
@@ -63,6 +64,10 @@ class BotSection(Section):
             base, slash, quote = symbol.partition("/")
             if not (slash and base.isalnum() and quote.isalnum() and symbol.isascii()):
                 raise ValueError(f"{symbol!r} is not a market; write it as BTC/USDT")
+            if symbol != symbol.upper():
+                raise ValueError(f"{symbol!r} is not a market; did you mean {symbol.upper()}?")
+            if base == quote:
+                raise ValueError(f"{symbol!r} is not a market: a coin is not traded for itself")
             quotes.add(quote)
         if len(set(value)) < len(value):
             raise ValueError("a market is listed twice")
@@ -132,6 +137,15 @@ class SandboxSection(Section):
     start: str = "2025-01-01"
     candles: int = Field(720, ge=1, le=1_000_000)
 
+    @field_validator("start")
+    @classmethod
+    def _start_is_a_time(cls, value: str) -> str:
+        try:
+            parse_time(value)
+        except UsageError as error:
+            raise ValueError(f"{error.message}; {error.hint}") from None
+        return value
+
 
 class AlertsSection(Section):
     """Which channels tell the owner, and of what. Credentials live in the keystore."""
@@ -150,6 +164,13 @@ class PathsSection(Section):
 
     logs: Path = Path("logs")
     keystore: Path = Path("keystore")
+
+    @field_validator("logs", "keystore")
+    @classmethod
+    def _path_is_a_folder_of_its_own(cls, value: Path) -> Path:
+        if value == Path():
+            raise ValueError("name a folder for it, such as logs")
+        return value
 
 
 class Config(Section):
@@ -221,7 +242,23 @@ def load_config(path: Path | None, overrides: dict[str, Any] | None = None) -> C
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        raise explain(error, file=file, text=text, model=Config) from error
+        named = {f"{section}.{key}" for section, keys in (overrides or {}).items() for key in keys}
+        raise explain(error, file=file, text=text, model=Config, overridden=named) from error
+
+
+def salvaged_paths(path: Path | None) -> PathsSection:
+    """Return the paths that a configuration sets, whatever else is wrong with it.
+
+    The emergency stop must close the latch of the bot that runs, even after a slip of the pen.
+    """
+    try:
+        text = (path or DEFAULT_FILE).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return PathsSection()
+    _, _, after = text.partition("[paths]")
+    section = re.split(r"^\s*\[", after, maxsplit=1, flags=re.MULTILINE)[0]
+    found = re.search(r"""^\s*logs\s*=\s*["']([^"'\n]+)["']""", section, re.MULTILINE)
+    return PathsSection() if found is None else PathsSection(logs=Path(found[1]))
 
 
 def _read(file: Path, *, must_exist: bool) -> str:
@@ -232,5 +269,9 @@ def _read(file: Path, *, must_exist: bool) -> str:
             hint = "write one with `tradebot init`"
             raise ConfigError(f"{file}: no such file", hint=hint) from None
         return ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: cannot be read: {error}") from error
+    except UnicodeDecodeError as error:
+        hint = "save the file as UTF-8"
+        raise ConfigError(f"{file} is not UTF-8 text: {error.reason}", hint=hint) from error
+    except OSError as error:
+        hint = "--config takes the path of a file that you may read"
+        raise ConfigError(f"{file}: cannot be read: {error.strerror}", hint=hint) from error

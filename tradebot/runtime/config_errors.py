@@ -1,7 +1,7 @@
 """Configuration errors for people: file, line, key, what is wrong, and what was probably meant."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,24 +10,49 @@ from pydantic import BaseModel, ValidationError
 from tradebot.errors import ConfigError
 from tradebot.words import nearest
 
+# What the library's words for a wrong type would make a person guess at.
+_WORDS = {
+    "model_type": "this is a table: write its keys under [its name]",
+    "dict_type": "this is a table: write its keys under [its name]",
+    "tuple_type": 'this is a list: write it as ["one", "two"]',
+    "string_type": 'this is text: write it in quotes, "so"',
+    "path_type": 'this is a path: write it in quotes, "so"',
+    "decimal_parsing": "this is a number: write it without quotes or unit, as 0.1",
+    "decimal_type": "this is a number: write it without quotes or unit, as 0.1",
+    "too_short": "this list is empty: name at least one",
+}
+
 
 def explain(
-    error: ValidationError, *, file: Path, text: str, model: type[BaseModel]
+    error: ValidationError,
+    *,
+    file: Path,
+    text: str,
+    model: type[BaseModel],
+    overridden: Collection[str] = (),
 ) -> ConfigError:
-    """Return one ConfigError that names every problem, each with its line."""
-    lines = [_problem(each, file, text, model) for each in error.errors()]
+    """Return one ConfigError that names every problem, each with its line.
+
+    `overridden` are the keys that the command line set, such as `bot.markets`.
+    """
+    lines = [_problem(each, file, text, model, overridden) for each in error.errors()]
     count = f"{len(lines)} problem{'s' if len(lines) > 1 else ''}"
     return ConfigError("\n".join(lines), hint=f"{count}; config.example.toml lists every key")
 
 
-def _problem(error: Any, file: Path, text: str, model: type[BaseModel]) -> str:
-    path = [str(part) for part in error["loc"]]
+def _problem(
+    error: Any, file: Path, text: str, model: type[BaseModel], overridden: Collection[str]
+) -> str:
+    # An item of a list stands where its list stands.
+    path = [part for part in error["loc"] if isinstance(part, str)]
     key = ".".join(path)
     number = _line(text, path)
     where = f"{file}:{number}" if number else str(file)
+    if key in overridden:
+        where = "the command line"
     if error["type"] == "extra_forbidden":
         return f"{where}: {key}: unknown key{_suggestion(path, model)}"
-    message = error["msg"].removeprefix("Value error, ")
+    message = _WORDS.get(error["type"], error["msg"].removeprefix("Value error, "))
     choices = error.get("ctx", {}).get("expected", "")
     if error["type"] in ("literal_error", "enum"):
         message += _closest(str(error["input"]), re.findall(r"'([^']+)'", choices))
