@@ -25,6 +25,9 @@ STOP_MARKET = "STOP_LOSS"
 
 T = TypeVar("T")
 
+# Its own hook would print each retry to stdout, which is for the result.
+stamina.instrumentation.set_on_retry_hooks(())
+
 
 def retried(call: Callable[[], T], what: str, exchange: str) -> T:
     """Return what a read returns, asked at most three times.
