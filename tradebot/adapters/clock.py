@@ -86,6 +86,8 @@ class VirtualClock:
         self._pace = pace
         self._stop = _Stop()
         self._wall = WallClock()
+        # Called at least twice a second while a paced sleep waits; it may call `stop`.
+        self.on_wait: Callable[[], None] = lambda: None
         # (virtual, real) ms of the first paced sleep: waits aim at it, so delays do not add up.
         self._anchor_ms: tuple[int, int] | None = None
 
@@ -120,6 +122,7 @@ class VirtualClock:
         virtual_ms, real_ms = self._anchor_ms
         wake_ms = real_ms + (time_ms - virtual_ms) / pace
         while not self._stop.is_raised:
+            self.on_wait()
             left_ms = wake_ms - self._wall.monotonic_ms()
             if left_ms <= 0:
                 return

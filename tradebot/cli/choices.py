@@ -50,12 +50,16 @@ def request(
     seed: int | None = None,
 ) -> Request:
     """Return what the options ask for."""
+    from tradebot.errors import UsageError
     from tradebot.runtime.prepare import Request
 
+    names = tuple(part.strip() for part in (markets or "").split(",") if part.strip())
+    if markets is not None and not names:
+        raise UsageError("--markets names no market", hint="write it as BTC/USDT,ETH/USDT")
     return Request(
         config=config,
         candles=tuple(candles or ()),
-        markets=tuple(part.strip() for part in (markets or "").split(",") if part.strip()),
+        markets=names,
         timeframe=timeframe,
         strategy=strategy,
         start=start,

@@ -41,17 +41,20 @@ def run_and_tell(request: Request, options: RunOptions) -> int:
                 "--testnet trades the exchange's own candles",
                 hint="leave out --candles, --seed and --speed",
             )
+        if options.resume is not None:
+            raise UsageError(
+                "--testnet always goes on with the account's run", hint="leave out --resume"
+            )
         return _run_testnet(request, options)
     return _run_sandbox(request, options)
 
 
 def _run_sandbox(request: Request, options: RunOptions) -> int:
     from tradebot.cli.console import header
-    from tradebot.runtime.running import check_latch, run_sandbox
+    from tradebot.runtime.running import run_sandbox
 
     pace = _pace(options.speed)
     prepared, run = _prepared(request, options)
-    check_latch(prepared.config)
     if not options.is_json:
         note(header("sandbox", prepared.config, prepared.spec))
     spec = prepared.spec
@@ -64,30 +67,40 @@ def _run_sandbox(request: Request, options: RunOptions) -> int:
 
 
 def _prepared(request: Request, options: RunOptions) -> tuple[Prepared, Run]:
-    """Return the run to begin, or the one to go on with."""
-    from tradebot.runtime.prepare import configured, prepare, reopened
+    """Return the run to begin or to go on with; while trading is halted, none is made."""
+    from tradebot.errors import UsageError
+    from tradebot.runtime.checks import check_sandbox
+    from tradebot.runtime.config import load_config
+    from tradebot.runtime.prepare import prepare, reopened
+    from tradebot.runtime.running import check_latch
     from tradebot.runtime.runs import Runs
 
     if options.resume is None:
         prepared = prepare(request, "sandbox")
+        check_sandbox(prepared.config)
+        check_latch(prepared.config)
         return prepared, Runs(prepared.config.paths.logs).create(prepared.spec)
-    runs = Runs(configured(request).paths.logs)
+    if request.candles or request.start is not None or request.end is not None:
+        raise UsageError(
+            "--resume goes on with the candles that the run began with",
+            hint="leave out --candles, --from and --to, or start a new run",
+        )
+    runs = Runs(load_config(request.config).paths.logs)
     run = runs.find(None if options.resume == "last" else options.resume)
     prepared = reopened(request, run.spec())
-    runs.set_last(run)
+    check_latch(prepared.config)
     return prepared, run
 
 
 def _run_testnet(request: Request, options: RunOptions) -> int:
     from tradebot.cli.console import header
-    from tradebot.runtime.prepare import configured
+    from tradebot.runtime.prepare import account_spec, configured
     from tradebot.runtime.running import check_latch, run_testnet
-    from tradebot.runtime.runs import Runs, RunSpec
+    from tradebot.runtime.runs import Runs
 
     config = configured(request)
+    spec = account_spec(request, config, "testnet")
     check_latch(config)
-    exchange = config.exchange
-    spec = RunSpec(mode="testnet", exchange=exchange.id, account=exchange.account)
     unlocking = _unlocking(config.paths.keystore, options)
     run = Runs(config.paths.logs).create(spec)
     if not options.is_json:

@@ -38,11 +38,13 @@ def check(
     """Check every key of the configuration, and the strategy; exit 78 if anything is wrong."""
     from tradebot.cli.output import emit
     from tradebot.runtime.assemble import chosen_strategy
+    from tradebot.runtime.checks import check_exchange
     from tradebot.runtime.config import load_config
 
     found = load_config(config)
     chosen = chosen_strategy(found)
-    name = str(config or "the configuration")
+    check_exchange(found)
+    name = "the configuration" if config is None else str(config)
     text = f"{name} ok: {', '.join(found.bot.markets)} {found.bot.timeframe}, strategy "
     text += f"{chosen.strategy.name}, which needs {chosen.warmup} candles of history"
     emit({"schema": "tradebot.config/1", "ok": True, "digest": found.digest()}, text, as_json)

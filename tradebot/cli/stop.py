@@ -77,7 +77,7 @@ def _text(result: Killed) -> str:
             f"the exchange shows {len(result.open_orders)} of our orders open"
         )
     else:
-        lines.append("No run is known: there was nothing to cancel.")
+        lines.append("No run was cleared." if result.problems else "No run: nothing to cancel.")
     for word, coins in (("sold", result.sold), ("still held", result.left)):
         lines += [f"{word} {plain(quantity)} of {name}" for name, quantity in coins.items()]
     lines += [f"NOT CONFIRMED: {problem}" for problem in result.problems]

@@ -24,7 +24,7 @@ def killed(
 ) -> Killed:
     """Close the latch, then clear what is out; a configuration that cannot be read only latches."""
     from tradebot.errors import ConfigError
-    from tradebot.runtime.config import Config, load_config
+    from tradebot.runtime.config import Config, load_config, salvaged_paths
     from tradebot.runtime.keys import Unlocking
     from tradebot.runtime.kill import kill, latch_only
     from tradebot.runtime.prepare import Request
@@ -32,7 +32,8 @@ def killed(
     try:
         config = load_config(config_file)
     except ConfigError as error:
-        return latch_only(Config(), reason, on_latched, problem=error.message)
+        paths = salvaged_paths(config_file)
+        return latch_only(Config(paths=paths), reason, on_latched, problem=error.message)
     unlocking = Unlocking(
         folder=config.paths.keystore, passphrase_file=passphrase_file, ask=asker()
     )

@@ -19,12 +19,13 @@ from tradebot.adapters.simulated import SimulatedBroker
 from tradebot.candles import CandleTable
 from tradebot.engine.risk import namespace
 from tradebot.engine.state import State, fold
-from tradebot.errors import ConfigError, DataError
+from tradebot.errors import ConfigError
 from tradebot.model.event import SessionStarted
 from tradebot.model.market import Market
 from tradebot.model.money import to_ppm
-from tradebot.model.timeframe import format_time, timeframe_ms
+from tradebot.model.timeframe import timeframe_ms
 from tradebot.ports import Broker, Clock, Journal, Latch
+from tradebot.runtime.checks import check_same_story, check_sandbox, traded_span
 from tradebot.runtime.config import Config
 from tradebot.runtime.feed import Feed
 from tradebot.runtime.runs import Run, RunSpec
@@ -141,17 +142,7 @@ def simulated_world(
                 f"{table.symbol}: the candles are of another timeframe than {config.bot.timeframe}",
                 hint="give --timeframe, or set [bot] timeframe to that of the file",
             )
-    end = max(int(table.opened_at[-1]) for table in tables if len(table))
-    start = min(int(table.opened_at[0]) for table in tables if len(table))
-    start_ms = start if spec.start_ms is None else max(start, spec.start_ms)
-    end_ms = end if spec.end_ms is None else min(end, spec.end_ms)
-    start_ms -= start_ms % interval
-    end_ms -= end_ms % interval
-    if start_ms >= end_ms:
-        raise DataError(
-            f"no candle lies between {format_time(start_ms)} and {format_time(end_ms)}",
-            hint=f"the candles span {format_time(start)} to {format_time(end)}",
-        )
+    start_ms, end_ms = traded_span(tables, spec)
     cut = {table.symbol: table.between(0, end_ms + 1) for table in tables}
     costs = config.costs
     markets = {
@@ -232,17 +223,25 @@ def sandbox(
     *,
     tell: Listener,
     pace: float | None = None,
+    must_match: bool = True,
 ) -> Bot:
-    """Return a bot over the real exchange client, talking HTTP to a sandbox in this process."""
+    """Return a bot over the real exchange client, talking HTTP to a sandbox in this process.
+
+    `must_match`: refuse a journal that began under another configuration.
+    """
     from tradebot.adapters.ccxt_client import ClientSettings
     from tradebot.runtime.sandboxed import SandboxHost, sandbox_urls
 
-    host = SandboxHost(
-        world.book, run.sandbox_record, run.door, key=SANDBOX_KEY, secret=SANDBOX_SECRET
-    )
-    with _closing([host]) as opened:
+    check_sandbox(config)
+    with _closing([]) as opened:
         journal = SqliteJournal(run.journal)
         opened.append(journal)
+        state = _replayed(journal, config, must_match=must_match)
+        host = SandboxHost(
+            world.book, run.sandbox_record, run.door, key=SANDBOX_KEY, secret=SANDBOX_SECRET
+        )
+        opened.append(host)
+        check_same_story(run, state, has_orders=host.has_orders)
         now = max(world.start_ms, host.now_ms(), journal.last_at())
         host.advance_to(now)
         clock = VirtualClock(now, on_advance=host.advance_to, pace=pace)
@@ -254,21 +253,32 @@ def sandbox(
             passthrough={"urls": sandbox_urls(host.url)},
             now_ms=clock.now_ms,
         )
-        parts = _Parts(Mode.SANDBOX, config, run, chosen, settings, clock, tell)
+        parts = _Parts(Mode.SANDBOX, config, run, chosen, settings, clock, tell, state)
         bot = _over_ccxt(parts, journal, opened)
         bot.end_ms = world.end_ms
         return bot
 
 
 def testnet(
-    config: Config, run: Run, chosen: Chosen, *, key: str, secret: str, tell: Listener
+    config: Config,
+    run: Run,
+    chosen: Chosen,
+    *,
+    key: str,
+    secret: str,
+    tell: Listener,
+    must_match: bool,
 ) -> Bot:
-    """Return a bot over the exchange's testnet, on the machine's clock."""
+    """Return a bot over the exchange's testnet, on the machine's clock.
+
+    `must_match`: refuse a journal that began under another configuration.
+    """
     from tradebot.adapters.ccxt_client import ClientSettings
 
     with _closing([]) as opened:
         journal = SqliteJournal(run.journal)
         opened.append(journal)
+        state = _replayed(journal, config, must_match=must_match)
         settings = ClientSettings(
             exchange=config.exchange.id,
             api_key=key,
@@ -276,7 +286,7 @@ def testnet(
             is_testnet=True,
             passthrough=config.exchange.ccxt,
         )
-        parts = _Parts(Mode.TESTNET, config, run, chosen, settings, WallClock(), tell)
+        parts = _Parts(Mode.TESTNET, config, run, chosen, settings, WallClock(), tell, state)
         return _over_ccxt(parts, journal, opened)
 
 
@@ -302,6 +312,7 @@ class _Parts:
     settings: "ClientSettings"
     clock: VirtualClock | WallClock
     tell: Listener
+    state: State
 
 
 def _over_ccxt(parts: _Parts, journal: SqliteJournal, opened: list[Closable]) -> Bot:
@@ -310,9 +321,8 @@ def _over_ccxt(parts: _Parts, journal: SqliteJournal, opened: list[Closable]) ->
     from tradebot.adapters.ccxt_client import RECEIVE_WINDOW_MS, CcxtClient
     from tradebot.adapters.exchange import ExchangeReader
 
-    config, clock, chosen = parts.config, parts.clock, parts.chosen
+    config, clock, chosen, state = parts.config, parts.clock, parts.chosen, parts.state
     interval = timeframe_ms(config.bot.timeframe)
-    state = _replayed(journal, config)
     client = CcxtClient(parts.settings)
     opened.append(client)
     reader = ExchangeReader(client)
@@ -374,13 +384,14 @@ def _session(
     )
 
 
-def _replayed(journal: SqliteJournal, config: Config) -> State:
+def _replayed(journal: SqliteJournal, config: Config, *, must_match: bool) -> State:
     """Return the state that the journal tells.
 
-    Raises JournalError, or ConfigError if it is another bot's.
+    Raises JournalError, or ConfigError if it is another bot's and that matters.
     """
     state = fold(journal.events())
-    if state.started is not None and state.started.config_hash != config.digest():
+    is_same = state.started is None or state.started.config_hash == config.digest()
+    if must_match and not is_same:
         raise ConfigError(
             "the configuration has changed since this journal began",
             hint="start a new run, or put the old values back",

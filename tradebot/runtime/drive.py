@@ -8,6 +8,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from tradebot.adapters.clock import VirtualClock, WallClock
 from tradebot.errors import ExchangeUnavailable
+from tradebot.model.account import TradingState
 from tradebot.runtime.assemble import Bot
 from tradebot.runtime.trader import Ticked
 
@@ -29,6 +30,7 @@ def drive_virtual(bot: Bot, on_tick: OnTick) -> None:
     trader, clock = bot.trader, bot.clock
     assert trader is not None and isinstance(clock, VirtualClock) and bot.end_ms is not None
     trader.start(clock.now_ms())
+    clock.on_wait = lambda: obey_latch(bot)
     while not clock.is_stopped:
         now = clock.now_ms()
         wake = now - now % bot.timeframe_ms + bot.timeframe_ms
@@ -57,6 +59,7 @@ def drive_wall(bot: Bot, on_tick: OnTick, on_trouble: OnTrouble) -> None:
             try:
                 wakes.get(timeout=WAKE_SECONDS_MAX)
             except queue.Empty:
+                obey_latch(bot)
                 continue
             now = clock.now_ms()
             try:
@@ -65,6 +68,14 @@ def drive_wall(bot: Bot, on_tick: OnTick, on_trouble: OnTrouble) -> None:
                 on_trouble(error)
     finally:
         scheduler.shutdown(wait=False)
+
+
+def obey_latch(bot: Bot) -> None:
+    """Halt the session where the emergency stop is latched, and stop the clock of a halted one."""
+    if not bot.session.is_armed():
+        bot.session.halt("the emergency stop is latched")
+    if bot.session.state.trading is TradingState.HALTED:
+        bot.clock.stop()
 
 
 def _scheduler(timeframe_ms: int, wake: Callable[[], None]) -> BackgroundScheduler:

@@ -4,22 +4,26 @@ Law: the latch is closed before anything else is tried, and needs neither journa
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from tradebot.adapters.clock import WallClock
+from tradebot.adapters.journal import entries
 from tradebot.adapters.latch import FileLatch
-from tradebot.errors import AccountLocked, Halted, NotFoundError, TradebotError
+from tradebot.engine.state import fold
+from tradebot.errors import AccountLocked, Halted, JournalError, NotFoundError, TradebotError
+from tradebot.model.money import ZERO
 from tradebot.runtime import assemble
 from tradebot.runtime.assemble import Bot
 from tradebot.runtime.config import Config
 from tradebot.runtime.keys import Unlocking
-from tradebot.runtime.prepare import Request, reopened
+from tradebot.runtime.prepare import Request, account_config, reopened
 from tradebot.runtime.runs import Run, Runs
 
 # A bot that ticks sees the latch at its next order or wake and leaves; one that hangs does not.
 LEAVE_MS_MAX = 5_000
 LOOK_MS = 100
+DEFAULT_STRATEGY = "vote"
 
 
 @dataclass(slots=True)
@@ -44,23 +48,22 @@ def kill(
     is_flattening: bool,
     on_latched: Callable[[], None],
 ) -> Killed:
-    """Stop trading now; then cancel our orders of the run and, if asked, sell its positions."""
-    latched = FileLatch(config.paths.logs / "latch", WallClock()).halt(reason)
-    if not latched.is_halted:
-        raise Halted(f"the latch cannot be closed: {latched.problem}", hint="kill the process")
-    on_latched()
+    """Stop trading now; then cancel our orders and, if asked, sell the bot's positions.
+
+    Cleared is the named run; else the last one, each that has a bot at work, and each account
+    whose journal shows something open.
+    """
     result = Killed()
-    if latched.problem:
-        result.problems.append(latched.problem)
-    try:
-        run = Runs(config.paths.logs).find(run_name)
-    except NotFoundError:
-        return result
-    result.run = run.name
-    try:
-        _clear(config, request, run, unlocking, result, is_flattening=is_flattening)
-    except TradebotError as error:
-        result.problems.append(f"{error.message} ({error.hint})" if error.hint else error.message)
+    _latch(config, reason, on_latched, result)
+    names = []
+    for run in _targets(Runs(config.paths.logs), run_name, result):
+        names.append(run.name)
+        try:
+            _clear(config, request, run, unlocking, result, is_flattening=is_flattening)
+        except TradebotError as error:
+            hint = f" ({error.hint})" if error.hint else ""
+            result.problems.append(f"{run.name}: {error.message}{hint}")
+    result.run = ", ".join(names)
     return result
 
 
@@ -68,11 +71,46 @@ def latch_only(
     config: Config, reason: str, on_latched: Callable[[], None], *, problem: str
 ) -> Killed:
     """Close the latch where the configuration cannot be read, and say what was not done."""
+    result = Killed()
+    _latch(config, reason, on_latched, result)
+    result.problems.append(f"only {config.paths.logs} is latched, nothing was cancelled: {problem}")
+    return result
+
+
+def _latch(config: Config, reason: str, on_latched: Callable[[], None], result: Killed) -> None:
     latched = FileLatch(config.paths.logs / "latch", WallClock()).halt(reason)
     if not latched.is_halted:
         raise Halted(f"the latch cannot be closed: {latched.problem}", hint="kill the process")
     on_latched()
-    return Killed(problems=[f"only latched, nothing was cancelled: {problem}"])
+    if latched.problem:
+        result.problems.append(latched.problem)
+
+
+def _targets(runs: Runs, run_name: str | None, result: Killed) -> list[Run]:
+    """Return the runs to clear; what is asked for and not there is a problem."""
+    known = [runs.find(name) for name in runs.names() if runs.is_run(name)]
+    begun = [run for run in known if run.journal.exists() or run.is_locked()]
+    if run_name is None and not begun:
+        return []
+    try:
+        chosen = runs.find(run_name)
+    except NotFoundError as error:
+        result.problems.append(f"{error.message} ({error.hint})")
+        return []
+    if run_name is not None:
+        return [chosen]
+    return [run for run in begun if run == chosen or run.is_locked() or _is_open_account(run)]
+
+
+def _is_open_account(run: Run) -> bool:
+    """Return whether the run is of an account and its journal shows orders or positions."""
+    try:
+        if run.spec().is_simulated:
+            return False
+        state = fold(entry.event for entry in entries(run.journal))
+    except JournalError:
+        return True  # Clearing it fails with the same words, which the operator must read.
+    return bool(state.orders.unsettled) or any(each.is_open for each in state.positions.values())
 
 
 def _clear(
@@ -111,18 +149,26 @@ def _reopened_bot(config: Config, request: Request, run: Run, unlocking: Unlocki
     spec = run.spec()
     if not spec.is_simulated:
         keys = unlocking.open().get(f"{spec.exchange}/{spec.mode}/{spec.account}", spec.mode)
+        # Any strategy will do, since none is asked: a broken one must not keep us from clearing.
+        plain = account_config(replace(request, strategy=DEFAULT_STRATEGY), spec, params={})
         return assemble.testnet(
-            config,
+            plain,
             run,
-            assemble.chosen_strategy(config),
+            assemble.chosen_strategy(plain),
             key=keys["api_key"].reveal(),
             secret=keys["secret"].reveal(),
             tell=lambda event, state: None,
+            must_match=False,
         )
     prepared = reopened(request, spec)
     world = assemble.simulated_world(prepared.config, prepared.tables, prepared.spec)
     return assemble.sandbox(
-        prepared.config, world, run, prepared.chosen, tell=lambda event, state: None
+        prepared.config,
+        world,
+        run,
+        prepared.chosen,
+        tell=lambda event, state: None,
+        must_match=False,
     )
 
 
@@ -131,7 +177,7 @@ def _clear_with(bot: Bot, result: Killed, *, is_flattening: bool) -> None:
     session.settle_only()
     before = set(session.state.orders.unsettled)
     session.cancel_all("emergency stop")
-    result.cancelled = len(before - set(session.state.orders.unsettled))
+    result.cancelled += len(before - set(session.state.orders.unsettled))
     held = {name: each.sellable for name, each in session.state.positions.items() if each.is_open}
     if is_flattening:
         session.flatten()
@@ -139,14 +185,15 @@ def _clear_with(bot: Bot, result: Killed, *, is_flattening: bool) -> None:
     for market, quantity in held.items():
         left = session.state.positions[market].sellable
         if left < quantity:
-            result.sold[market] = quantity - left
+            result.sold[market] = result.sold.get(market, ZERO) + quantity - left
         if left > 0:
-            result.left[market] = left
+            result.left[market] = result.left.get(market, ZERO) + left
     # Twice: one answer may be older than the cancel.
-    result.open_orders = tuple(sorted({*session.open_orders(), *session.open_orders()}))
-    if result.open_orders:
-        result.problems.append(f"{len(result.open_orders)} of our orders are still open")
-    if is_flattening and result.left:
+    still_open = {*session.open_orders(), *session.open_orders()}
+    result.open_orders = tuple(sorted({*result.open_orders, *still_open}))
+    if still_open:
+        result.problems.append(f"{len(still_open)} of our orders are still open")
+    if is_flattening and any(each.sellable > 0 for each in session.state.positions.values()):
         result.problems.append("not flat: what is left is listed")
-    if session.state.orders.unsettled and not result.open_orders:
+    if session.state.orders.unsettled and not still_open:
         result.problems.append("some orders are not settled yet: `tradebot status` names them")

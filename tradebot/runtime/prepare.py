@@ -1,18 +1,24 @@
 """From what the operator asked for to a checked configuration, candles and the span of a run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tradebot.adapters.candle_files import read_candles
 from tradebot.candles import CandleTable
-from tradebot.errors import ConfigError, UsageError
+from tradebot.errors import NotFoundError, UsageError
 from tradebot.model.timeframe import parse_time, timeframe_ms, timeframe_name
 from tradebot.runtime.assemble import Chosen, chosen_strategy
+from tradebot.runtime.checks import traded_span
 from tradebot.runtime.config import Config, load_config
 from tradebot.runtime.runs import RunSpec
 from tradebot.sandbox.synthetic import synthetic_market
+
+# Where every time has a date that can be shown.
+SYNTHETIC_MS_MIN = 0
+SYNTHETIC_MS_MAX = 4_102_444_800_000
+CANDLES_MAX = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,21 +55,73 @@ class Prepared:
 
 
 def prepare(request: Request, mode: str) -> Prepared:
-    """Return all that a simulated run needs. Raises ConfigError, DataError or UsageError."""
+    """Return all that a simulated run needs.
+
+    Raises ConfigError, DataError, NotFoundError or UsageError.
+    """
+    return _prepared(request, mode, (_time(request.start), _time(request.end)))
+
+
+def reopened(request: Request, spec: RunSpec) -> Prepared:
+    """Return what `prepare` returned when the run of `spec` began, for going on with it."""
+    files = tuple(Path(file) for file in spec.files)
+    again = replace(_worded(request, spec), candles=files)
+    return _prepared(again, spec.mode, (spec.start_ms, spec.end_ms))
+
+
+def account_spec(request: Request, config: Config, mode: str) -> RunSpec:
+    """Return how a run on an account of the exchange was started. Raises UsageError."""
+    if request.start is not None or request.end is not None:
+        raise UsageError(
+            "a run on an account has no --from and no --to",
+            hint="leave them out: it trades from now on, until it is stopped",
+        )
+    return _spec(request, config, mode)
+
+
+def account_config(request: Request, spec: RunSpec, *, params: Mapping[str, Any]) -> Config:
+    """Return the configuration with which the account's run of `spec` was started.
+
+    `params` take the place of the strategy's parameters.
+    """
+    config = configured(_worded(request, spec))
+    strategy = config.strategy.model_copy(update={"params": dict(params)})
+    return config.model_copy(update={"strategy": strategy})
+
+
+def _worded(request: Request, spec: RunSpec) -> Request:
+    """Return the request with the words of the run's start where it has none of its own."""
+    return replace(
+        request,
+        markets=request.markets or spec.markets,
+        timeframe=request.timeframe or spec.timeframe,
+        strategy=request.strategy or spec.strategy,
+        seed=spec.seed if request.seed is None else request.seed,
+    )
+
+
+def _prepared(request: Request, mode: str, span: tuple[int | None, int | None]) -> Prepared:
     tables = _read_files(request)
     config = configured(request, tables)
     chosen = chosen_strategy(config)
-    spec = RunSpec(
+    spec = replace(_spec(request, config, mode), start_ms=span[0], end_ms=span[1])
+    if not tables:
+        spec, tables = _synthetic(config, chosen, spec)
+    traded_span(tables, spec)
+    return Prepared(config, chosen, tables, spec)
+
+
+def _spec(request: Request, config: Config, mode: str) -> RunSpec:
+    return RunSpec(
         mode=mode,
         exchange=config.exchange.id,
         account=config.exchange.account,
         files=tuple(str(path.resolve()) for path in request.candles),
-        start_ms=_time(request.start),
-        end_ms=_time(request.end),
+        markets=request.markets,
+        timeframe=request.timeframe,
+        strategy=request.strategy,
+        seed=request.seed,
     )
-    if not tables:
-        spec, tables = _synthetic(config, chosen, spec)
-    return Prepared(config, chosen, tables, spec)
 
 
 def configured(request: Request, tables: Sequence[CandleTable] = ()) -> Config:
@@ -74,23 +132,14 @@ def configured(request: Request, tables: Sequence[CandleTable] = ()) -> Config:
         bot["timeframe"] = timeframe_name(tables[0].timeframe_ms)
     elif request.markets:
         bot["markets"] = list(request.markets)
-    if request.timeframe and not tables:
+    if request.timeframe is not None and not tables:
         bot["timeframe"] = request.timeframe
     overrides: dict[str, dict[str, Any]] = {"bot": bot}
-    if request.strategy:
+    if request.strategy is not None:
         overrides["strategy"] = {"name": request.strategy}
     if request.seed is not None:
         overrides["sandbox"] = {"seed": request.seed}
     return load_config(request.config, overrides)
-
-
-def reopened(request: Request, spec: RunSpec) -> Prepared:
-    """Return what `prepare` returned when the run began, for going on with it."""
-    files = tuple(Path(file) for file in spec.files)
-    prepared = prepare(replace(request, candles=files, start=None, end=None), spec.mode)
-    if files:
-        return Prepared(prepared.config, prepared.chosen, prepared.tables, spec)
-    return prepared
 
 
 def _read_files(request: Request) -> tuple[CandleTable, ...]:
@@ -99,7 +148,10 @@ def _read_files(request: Request) -> tuple[CandleTable, ...]:
             f"{len(request.markets)} markets are named for {len(request.candles)} candle files",
             hint="name one market for each file, in the same order, or none",
         )
-    symbols = request.markets or (None,) * len(request.candles)
+    for path in request.candles:
+        if not path.exists():
+            raise NotFoundError(f"{path}: no such file", hint="check the path of --candles")
+    symbols = (request.candles and request.markets) or (None,) * len(request.candles)
     tables = tuple(
         read_candles(path, symbol=symbol, timeframe=request.timeframe)
         for path, symbol in zip(request.candles, symbols, strict=True)
@@ -122,8 +174,16 @@ def _synthetic(
     if end <= start:
         raise UsageError("--to is not after --from", hint="give a later --to")
     history = chosen.warmup * interval
-    if start - history < 0:
-        raise ConfigError("sandbox.start is too early for the strategy's history")
+    if start - history < SYNTHETIC_MS_MIN or end > SYNTHETIC_MS_MAX:
+        raise UsageError(
+            "the synthetic market and its history must lie in 1970..2100",
+            hint="correct --from and --to, or [sandbox] start and candles",
+        )
+    if (end - start) // interval > CANDLES_MAX:
+        raise UsageError(
+            f"a synthetic market has at most {CANDLES_MAX:,} candles",
+            hint="give a shorter span or a longer --timeframe",
+        )
     # One candle more: its open fills what the last one decided.
     count = (end - start + history) // interval + 1
     tables = tuple(

@@ -17,16 +17,15 @@ from tradebot.adapters.logs import close_logging, configure_logging, get_logger
 from tradebot.adapters.redact import Redactor
 from tradebot.engine.state import State
 from tradebot.errors import ExchangeUnavailable, Halted
-from tradebot.model.account import TradingState
 from tradebot.model.event import Event
 from tradebot.ports import AlertLevel
 from tradebot.runtime import assemble
 from tradebot.runtime.assemble import Bot
 from tradebot.runtime.config import Config
-from tradebot.runtime.drive import OnTick, drive_virtual, drive_wall
+from tradebot.runtime.drive import OnTick, drive_virtual, drive_wall, obey_latch
 from tradebot.runtime.keys import Unlocking, alert_channels
 from tradebot.runtime.prepare import Prepared
-from tradebot.runtime.runs import Run
+from tradebot.runtime.runs import Run, Runs
 from tradebot.runtime.session import Listener
 from tradebot.runtime.telling import tell
 from tradebot.runtime.trader import Ticked
@@ -79,7 +78,7 @@ def run_sandbox(
     with _started(config, run, "sandbox", watcher, unlocking) as (listener, _):
         bot = assemble.sandbox(config, world, run, prepared.chosen, tell=listener, pace=pace)
         try:
-            bot.session.reactivate(latch.state().reason)
+            _begin(bot, config, run, latch)
             with _stopping(bot, watcher) as seen:
                 drive_virtual(bot, _halting(bot, watcher.on_tick))
             return Ended(run.name, bot.session.state, seen.number)
@@ -105,6 +104,7 @@ def run_testnet(
             key=keys["api_key"].reveal(),
             secret=keys["secret"].reveal(),
             tell=listener,
+            must_match=True,
         )
 
         def on_trouble(error: ExchangeUnavailable) -> None:
@@ -112,12 +112,18 @@ def run_testnet(
             alerts.send(AlertLevel.ERROR, "error", error.message)
 
         try:
-            bot.session.reactivate(latch.state().reason)
+            _begin(bot, config, run, latch)
             with _stopping(bot, watcher) as seen:
                 drive_wall(bot, _halting(bot, watcher.on_tick), on_trouble)
             return Ended(run.name, bot.session.state, seen.number)
         finally:
             bot.close()
+
+
+def _begin(bot: Bot, config: Config, run: Run, latch: FileLatch) -> None:
+    """Make this run the last one, now that it has a journal, and active after a lifted halt."""
+    Runs(config.paths.logs).set_last(run)
+    bot.session.reactivate(latch.state().reason)
 
 
 @contextmanager
@@ -195,9 +201,6 @@ def _halting(bot: Bot, on_tick: OnTick) -> OnTick:
 
     def tick(time_ms: int, ticked: Ticked) -> None:
         on_tick(time_ms, ticked)
-        if not bot.session.is_armed():
-            bot.session.halt("the emergency stop is latched")
-        if bot.session.state.trading is TradingState.HALTED:
-            bot.clock.stop()
+        obey_latch(bot)
 
     return tick

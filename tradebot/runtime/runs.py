@@ -21,9 +21,10 @@ RUNS_MAX = 9999
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSpec:
-    """What a run was started with, beyond the configuration.
+    """What a run was started with, beyond the configuration file.
 
-    Times in UTC ms; None = all there is.
+    Times in UTC ms; None = all there is. `markets` to `seed` are the command line's words; None, or
+    none, where it left the configuration's.
     """
 
     mode: str
@@ -33,6 +34,10 @@ class RunSpec:
     is_synthetic: bool = False
     start_ms: int | None = None
     end_ms: int | None = None
+    markets: tuple[str, ...] = ()
+    timeframe: str | None = None
+    strategy: str | None = None
+    seed: int | None = None
 
     @property
     def is_simulated(self) -> bool:
@@ -50,6 +55,11 @@ class Run:
     def name(self) -> str:
         """The name by which commands speak of the run, `sandbox-0003`."""
         return self.folder.name
+
+    @property
+    def spec_file(self) -> Path:
+        """What the run was started with."""
+        return self.folder / "run.json"
 
     @property
     def journal(self) -> Path:
@@ -73,12 +83,16 @@ class Run:
 
     def spec(self) -> RunSpec:
         """Return what the run was started with. Raises JournalError for a damaged folder."""
-        path = self.folder / "run.json"
+        path = self.spec_file
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
-            return RunSpec(**{**values, "files": tuple(values["files"])})
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise JournalError(f"{path} cannot be read: {error}") from error
+            lists = {name: tuple(values.get(name, ())) for name in ("files", "markets")}
+            return RunSpec(**{**values, **lists})
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            raise JournalError(
+                f"{path} is damaged: it does not say what the run was started with",
+                hint="restore it from a backup, or start a new run",
+            ) from error
 
     def is_locked(self) -> bool:
         """Return whether a running bot holds this run."""
@@ -92,17 +106,25 @@ class Run:
     def lock(self) -> Iterator[None]:
         """Hold the run for this process; the kernel frees it if the process dies.
 
-        Raises AccountLocked when another process holds it.
+        Raises AccountLocked when another process holds it, JournalError where there is no locking.
         """
         lock = FileLock(self.folder / "lock", timeout=0)
         try:
-            with lock:
-                yield
+            lock.acquire()
         except Timeout:
             raise AccountLocked(
                 f"another tradebot holds {self.name}",
                 hint="stop it first, or `tradebot status` to see it",
             ) from None
+        except OSError as error:
+            raise JournalError(
+                f"{lock.lock_file} cannot be locked: {error.strerror}",
+                hint="check free space and permissions of its folder",
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
 
 
 class Runs:
@@ -121,8 +143,7 @@ class Runs:
                 run = Run(self._folder / f"{spec.mode}-{spec.exchange}-{spec.account}")
                 run.folder.mkdir(exist_ok=True)
             text = json.dumps(asdict(spec), indent=1, sort_keys=True)
-            (run.folder / "run.json").write_text(text + "\n", encoding="utf-8")
-            self.set_last(run)
+            run.spec_file.write_text(text + "\n", encoding="utf-8")
         except OSError as error:
             raise JournalError(
                 f"{self._folder} cannot be written: {error.strerror}",
@@ -147,25 +168,37 @@ class Runs:
             return []
         return sorted(path.name for path in self._folder.iterdir() if path.is_dir())
 
+    def is_run(self, name: str) -> bool:
+        """Return whether the folder `name` is a run's."""
+        run = Run(self._folder / name)
+        return run.spec_file.is_file() or run.journal.is_file()
+
     def find(self, name: str | None) -> Run:
         """Return the run of that name, or the last one. Raises NotFoundError."""
-        wanted = name or self._last_name()
-        if wanted is None or not wanted:
+        wanted = self._last_name() if name is None else name
+        if wanted is None:
             raise NotFoundError("there is no run yet", hint="start one with `tradebot run`")
         run = Run(self._folder / wanted)
-        if "/" in wanted or not (run.folder / "run.json").is_file():
+        if not wanted or "/" in wanted or not self.is_run(wanted):
             known = ", ".join(self.names()[-5:]) or "none"
             raise NotFoundError(f"there is no run {wanted!r}", hint=f"the newest are: {known}")
         return run
 
     def _last_name(self) -> str | None:
+        """Return the run that `set_last` named; None where there is none."""
         try:
             return (self._folder / LAST).read_text(encoding="utf-8").strip()
-        except OSError:
+        except (OSError, UnicodeDecodeError):
             return None
 
     def set_last(self, run: Run) -> None:
         """Make `run` the one that commands speak of when none is named."""
         pointer = self._folder / f".{LAST}.{os.getpid()}"
-        pointer.write_text(run.name + "\n", encoding="utf-8")
-        pointer.replace(self._folder / LAST)
+        try:
+            pointer.write_text(run.name + "\n", encoding="utf-8")
+            pointer.replace(self._folder / LAST)
+        except OSError as error:
+            raise JournalError(
+                f"{self._folder / LAST} cannot be written: {error.strerror}",
+                hint="check free space and permissions, or set [paths] logs",
+            ) from error

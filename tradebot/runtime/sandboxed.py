@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,8 +33,14 @@ class SandboxHost:
         try:
             _write_private(door, {"url": self.url, "key": key, "secret": secret})
         except OSError as error:
-            self.close()
+            self._server.stop()
+            self._book.close()
             raise TradebotError(f"{door} cannot be written: {error.strerror}") from error
+
+    @property
+    def has_orders(self) -> bool:
+        """Whether any order was ever placed here."""
+        return bool(self._book.orders)
 
     def now_ms(self) -> int:
         """Return the sandbox's time."""
@@ -45,7 +52,8 @@ class SandboxHost:
 
     def close(self) -> None:
         """Stop serving and close the record."""
-        self._door.unlink(missing_ok=True)
+        with suppress(OSError):
+            self._door.unlink(missing_ok=True)
         self._server.stop()
         self._book.close()
 

@@ -106,4 +106,5 @@ def _symbol(market: str) -> str:
 def signed(amount: Decimal) -> str:
     """Return an amount of quote with its sign, rounded to the cent for reading."""
     rounded = amount.quantize(Decimal("0.01"))
-    return f"+{rounded}" if rounded >= ZERO else str(rounded)
+    # A loss under half a cent rounds to minus zero, which is not below zero.
+    return f"+{abs(rounded)}" if rounded >= ZERO else str(rounded)
