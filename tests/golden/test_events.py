@@ -23,7 +23,7 @@ from tradebot.model.order import OrderStatus
 
 LINES = (Path(__file__).parent / "events.jsonl").read_text(encoding="ascii").splitlines()
 # The state after all lines. A change here is a change of what journals mean: it must be meant.
-STATE_DIGEST = "3176bc972e47f95de16640dd26d017ad81c0c9f339c8c4c0b17bb6b7f68cff5c"
+STATE_DIGEST = "54805231dabeac2b4427891a993bbda92bd0cf2192c7fe6ed9129dab7427ef6d"
 # The lines up to here were written by the first version, and are never edited.
 FIRST_LINES = 38
 FIRST_DIGEST = "297be51b26288a532bbb3832da06b2c7d7c94f61e636ca61624ad5e332d8f9cf"
@@ -46,7 +46,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return plain(value)
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in sorted(value.items())}
+        return {str(key): _plain(item) for key, item in sorted(value.items(), key=str)}
     if isinstance(value, (set, frozenset)):
         return sorted(value)
     if isinstance(value, (list, tuple)):

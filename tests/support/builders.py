@@ -274,6 +274,17 @@ def closed(
     )
 
 
+def attempted(orders: Iterable[Order]) -> dict[tuple[str, Leg], tuple[int, int]]:
+    """Return how many orders of each market and leg there were at their newest candle."""
+    counts: dict[tuple[str, Leg], tuple[int, int]] = {}
+    for each in orders:
+        newest, count = counts.get((each.market, each.leg), (0, 0))
+        if each.closed_at >= newest:
+            more = count + 1 if each.closed_at == newest else 1
+            counts[each.market, each.leg] = (each.closed_at, more)
+    return counts
+
+
 def state_with(
     *markets: Market,
     balances: Mapping[str, str] | None = None,
@@ -294,6 +305,7 @@ def state_with(
         orders=Orders(
             unsettled={key: each for key, each in known.items() if each.status not in SETTLED},
             settled={key: each for key, each in known.items() if each.status in SETTLED},
+            attempted=attempted(known.values()),
         ),
         feed=Feed(
             latest=START + HOUR,

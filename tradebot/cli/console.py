@@ -66,7 +66,8 @@ def percent(fraction: Decimal | None) -> str:
 
 def gain(fraction: Decimal | None) -> str:
     """Return a return as a signed percentage."""
-    return "n/a" if fraction is None else f"{fraction * 100:+.2f} %"
+    # z: a loss that rounds to nothing is not shown as "-0.00".
+    return "n/a" if fraction is None else f"{fraction * 100:+z.2f} %"
 
 
 def result_lines(result: Report, *, is_synthetic: bool) -> list[str]:

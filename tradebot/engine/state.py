@@ -24,10 +24,15 @@ SETTLED_KEPT_MAX = 512
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """Our orders: all that are unsettled, and the newest settled ones."""
+    """Our orders: all that are unsettled, and the newest settled ones.
+
+    `attempted` holds, for each market and leg, the newest candle at which an order was intended, and
+    how many were.
+    """
 
     unsettled: Mapping[str, Order] = field(default_factory=dict)
     settled: Mapping[str, Order] = field(default_factory=dict)
+    attempted: Mapping[tuple[str, Leg], tuple[int, int]] = field(default_factory=dict)
 
     def get(self, order_id: str) -> Order | None:
         """Return the order of that id, settled or not; None where it is not known."""
@@ -38,12 +43,9 @@ class Orders:
         return [order for order in self.unsettled.values() if order.market == market]
 
     def attempts(self, market: str, leg: Leg, closed_at: int) -> int:
-        """Return how many orders of this leg were intended at this candle."""
-        return sum(
-            order.market == market and order.leg is leg and order.closed_at == closed_at
-            for book in (self.unsettled, self.settled)
-            for order in book.values()
-        )
+        """Return how many orders of this leg were intended at this candle, the newest one."""
+        newest, count = self.attempted.get((market, leg), (0, 0))
+        return count if newest == closed_at else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +159,13 @@ def _order_intended(state: State, event: ev.OrderIntended) -> State:
         price=event.price,
         stop_price=event.stop_price,
     )
-    unsettled = {**state.orders.unsettled, order.id: order}
-    state = replace(state, orders=replace(state.orders, unsettled=unsettled))
+    count = state.orders.attempts(event.market, event.leg, event.closed_at) + 1
+    orders = Orders(
+        {**state.orders.unsettled, order.id: order},
+        state.orders.settled,
+        {**state.orders.attempted, (event.market, event.leg): (event.closed_at, count)},
+    )
+    state = replace(state, orders=orders)
     if event.leg is Leg.STOP and event.stop_price is not None:
         position = replace(state.positions[event.market], stop=event.stop_price)
         state = replace(state, positions={**state.positions, event.market: position})
@@ -183,7 +190,7 @@ def _moved(state: State, order: Order, status: OrderStatus) -> State:
             del settled[next(iter(settled))]
     else:
         unsettled[order.id] = order
-    return replace(state, orders=Orders(unsettled, settled))
+    return replace(state, orders=Orders(unsettled, settled, state.orders.attempted))
 
 
 def _order(state: State, order_id: str) -> Order:

@@ -243,19 +243,20 @@ def test_first_piece_of_an_entry_under_one_lot_spends_no_signal() -> None:
     assert not state.feed.spent
 
 
-def test_attempts_count_one_leg_of_one_market_at_one_candle_settled_or_not() -> None:
-    counted = [
+def test_attempts_count_one_leg_of_one_market_at_its_newest_candle_settled_or_not() -> None:
+    state = state_with()
+    for made in (
         order(order_id="a"),
-        order(order_id="b", status=OrderStatus.REJECTED),
-    ]
-    others = [
+        order(order_id="b", closed_at=NEXT),
         order(order_id="c", closed_at=NEXT),
-        order("buy 1 ETH @ 10", order_id="d"),
-        order("sell 0.5 BTC @ 1", order_id="e"),
-    ]
-    orders = state_with(orders=[*counted, *others]).orders
-    assert orders.attempts(BTC, Leg.ENTRY, START + HOUR) == 2
-    assert [each.id for each in orders.of(BTC)] == ["a", "c", "e"]
+        order("buy 1 ETH @ 10", order_id="d", closed_at=NEXT),
+        order("sell 0.5 BTC @ 1", order_id="e", closed_at=NEXT),
+    ):
+        state = apply(state, intended(made))
+    state = apply(state, ev.OrderDropped(at=NEXT, order_id="b", reason="halted"))
+    assert state.orders.attempts(BTC, Leg.ENTRY, NEXT) == 2
+    assert state.orders.attempts(BTC, Leg.ENTRY, START + HOUR) == 0, "only the newest counts"
+    assert [each.id for each in state.orders.of(BTC)] == ["a", "c", "e"]
 
 
 def test_state_before_an_event_is_untouched() -> None:
