@@ -165,11 +165,13 @@ def _first_fill(folder: Path) -> tuple[float, float, float]:
         text=True,
     )
     assert process.stderr is not None
+    last = ""
     for line in process.stderr:
+        last = line
         if first is None and TRADE.match(line):
             first = time.perf_counter() - begun
     if process.wait() or first is None:
-        raise RuntimeError(f"tradebot run ended with {process.returncode}, first fill {first}")
+        raise RuntimeError(f"tradebot run ended with {process.returncode}, fill {first}: {last}")
     end = time.perf_counter() - begun
     after = os.times()
     used = after.children_user + after.children_system
