@@ -13,6 +13,7 @@ from tradebot.model.event import Event, FillBooked, SessionStarted
 from tradebot.model.order import Side
 from tradebot.research.backtest import BacktestResult
 from tradebot.runtime import assemble
+from tradebot.runtime.world import simulated_world
 
 ZERO = Decimal(0)
 
@@ -48,7 +49,7 @@ def exchange_totals(given: Case) -> tuple[BacktestResult, dict[str, Decimal]]:
     from tradebot.adapters.simulated import SimulatedBroker
     from tradebot.research.backtest import backtest_world
 
-    world = assemble.simulated_world(given.config, given.tables, given.spec)
+    world = simulated_world(given.config, given.tables, given.spec)
     chosen = assemble.chosen_strategy(given.config)
     result = backtest_world(given.config, world, chosen)
     return result, dict(SimulatedBroker(world.book).balances())

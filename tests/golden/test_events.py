@@ -23,7 +23,7 @@ from tradebot.model.order import OrderStatus
 
 LINES = (Path(__file__).parent / "events.jsonl").read_text(encoding="ascii").splitlines()
 # The state after all lines. A change here is a change of what journals mean: it must be meant.
-STATE_DIGEST = "54805231dabeac2b4427891a993bbda92bd0cf2192c7fe6ed9129dab7427ef6d"
+STATE_DIGEST = "d350e01b4cc5aefe75afc3593409fa10af41a86ae1b622141f85cc77467e77d9"
 # The lines up to here were written by the first version, and are never edited.
 FIRST_LINES = 38
 FIRST_DIGEST = "297be51b26288a532bbb3832da06b2c7d7c94f61e636ca61624ad5e332d8f9cf"
@@ -140,6 +140,7 @@ def test_market_without_its_newer_fields_still_decodes() -> None:
     [
         ("session_started", "at balances bot config_hash exchange markets mode strategy"
          " timeframe_ms version"),
+        ("session_reconfigured", "at config_hash markets strategy timeframe_ms version"),
         ("candles_closed", "at closed_at closes exposures"),
         ("intent_refused", "at closed_at control leg limit market message quantity side value"),
         ("order_intended", "at closed_at kind leg market order_id quantity reason"

@@ -20,6 +20,7 @@ from tradebot.runtime.config import Config
 from tradebot.runtime.drive import drive_virtual
 from tradebot.runtime.runs import Run, Runs, RunSpec
 from tradebot.runtime.trader import Ticked
+from tradebot.runtime.world import simulated_world
 from tradebot.sandbox.synthetic import synthetic_market
 
 MINUTE = 60_000
@@ -133,7 +134,7 @@ def traded(given: Case, logs: Path, stop_after: Sequence[int] = ()) -> Traded:
 def _drive(
     config: Config, given: Case, run: Run, stop_after: int | None
 ) -> tuple[State, dict[str, Decimal]]:
-    world = assemble.simulated_world(config, given.tables, given.spec)
+    world = simulated_world(config, given.tables, given.spec)
     chosen = assemble.chosen_strategy(config)
     bot = assemble.sandbox(config, world, run, chosen, tell=lambda event, state: None)
     try:

@@ -35,10 +35,11 @@ class _Stop:
 
 
 class WallClock:
-    """The machine's clock."""
+    """The machine's clock, moved by `offset_ms`: an exchange decides by its own time."""
 
     def __init__(self) -> None:
         self._stop = _Stop()
+        self.offset_ms = 0
 
     @property
     def is_stopped(self) -> bool:
@@ -47,7 +48,7 @@ class WallClock:
 
     def now_ms(self) -> int:
         """Return the time now, in UTC ms. It may jump: use it to name moments, not to measure."""
-        return time.time_ns() // 1_000_000
+        return time.time_ns() // 1_000_000 + self.offset_ms
 
     def monotonic_ms(self) -> int:
         """Return ms since an unnamed moment; never jumps, so differences are durations."""

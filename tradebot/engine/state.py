@@ -26,8 +26,8 @@ SETTLED_KEPT_MAX = 512
 class Orders:
     """Our orders: all that are unsettled, and the newest settled ones.
 
-    `attempted` holds, for each market and leg, the newest candle at which an order was intended, and
-    how many were.
+    `attempted` holds, for each market and leg, the newest candle at which an order was intended,
+    and how many were.
     """
 
     unsettled: Mapping[str, Order] = field(default_factory=dict)
@@ -99,6 +99,21 @@ def _session_started(state: State, event: ev.SessionStarted) -> State:
         scales=scales(event.markets),
         balances=dict(event.balances),
     )
+
+
+def _session_reconfigured(state: State, event: ev.SessionReconfigured) -> State:
+    assert state.started is not None, "a session starts before it changes"
+    started = replace(
+        state.started,
+        timeframe_ms=event.timeframe_ms,
+        markets=event.markets,
+        strategy=event.strategy,
+        config_hash=event.config_hash,
+        version=event.version,
+    )
+    # Markets of the past stay known: their coins and rests are still ours.
+    markets = {**state.markets, **{market.name: market for market in event.markets}}
+    return replace(state, started=started, markets=markets, scales=scales(markets.values()))
 
 
 def _candles_closed(state: State, event: ev.CandlesClosed) -> State:
@@ -269,6 +284,7 @@ def _nothing(state: State, event: ev.Event) -> State:
 
 _APPLY: dict[type[ev.Event], Callable[[State, Any], State]] = {
     ev.SessionStarted: _session_started,
+    ev.SessionReconfigured: _session_reconfigured,
     ev.CandlesClosed: _candles_closed,
     ev.IntentRefused: _intent_refused,
     ev.OrderIntended: _order_intended,

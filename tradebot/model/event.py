@@ -30,6 +30,18 @@ class SessionStarted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SessionReconfigured:
+    """A journal went on under other terms: another configuration, or the exchange's new rules."""
+
+    at: int
+    timeframe_ms: int
+    markets: tuple[Market, ...]
+    strategy: str
+    config_hash: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CandlesClosed:
     """Candles closed and were put before the engine. Exposures in ppm, None = hold.
 
@@ -186,6 +198,7 @@ class TradingStateChanged:
 
 Event = (
     SessionStarted
+    | SessionReconfigured
     | CandlesClosed
     | IntentRefused
     | OrderIntended

@@ -10,9 +10,10 @@ from tradebot.candles import CandleTable
 from tradebot.engine.state import State
 from tradebot.model.event import Event
 from tradebot.model.market import Candle
-from tradebot.runtime.assemble import Bot, Chosen, World, backtest, simulated_world
+from tradebot.runtime.assemble import Bot, Chosen, backtest
 from tradebot.runtime.config import Config
 from tradebot.runtime.runs import RunSpec
+from tradebot.runtime.world import World, simulated_world
 from tradebot.sandbox.listing import Listing
 from tradebot.strategies.base import checked_exposure, exposure_ppm
 

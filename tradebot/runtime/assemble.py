@@ -3,14 +3,12 @@
 Law: everything else gets a broker, a feed, a clock and a journal, and cannot tell whose they are.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
-from tradebot import __version__
 from tradebot.adapters.candles import CandleStore
 from tradebot.adapters.clock import VirtualClock, WallClock
 from tradebot.adapters.journal import MemoryJournal, SqliteJournal
@@ -20,19 +18,16 @@ from tradebot.candles import CandleTable
 from tradebot.engine.risk import namespace
 from tradebot.engine.state import State, fold
 from tradebot.errors import ConfigError
-from tradebot.model.event import SessionStarted
-from tradebot.model.market import Market
-from tradebot.model.money import to_ppm
 from tradebot.model.timeframe import timeframe_ms
 from tradebot.ports import Broker, Clock, Journal, Latch
-from tradebot.runtime.checks import check_same_story, check_sandbox, traded_span
+from tradebot.runtime.checks import check_same_story, check_sandbox
 from tradebot.runtime.config import Config
 from tradebot.runtime.feed import Feed
-from tradebot.runtime.runs import Run, RunSpec
+from tradebot.runtime.runs import Run
 from tradebot.runtime.session import Listener, Session
+from tradebot.runtime.terms import check_same_terms, reconfigured, started_event
 from tradebot.runtime.trader import Trader
-from tradebot.sandbox.book import Book
-from tradebot.sandbox.replay import market_for, open_book
+from tradebot.runtime.world import World
 from tradebot.strategies.base import AnyParams, Strategy, parse_params, required_candles
 from tradebot.strategies.registry import load
 
@@ -74,20 +69,6 @@ class Chosen:
         return required_candles(self.strategy, self.params)
 
 
-@dataclass(frozen=True, slots=True)
-class World:
-    """A simulated market: the exchange's book, and the span of candles to trade.
-
-    Times in UTC ms.
-    """
-
-    book: Book
-    markets: tuple[Market, ...]
-    tables: Mapping[str, CandleTable]
-    start_ms: int
-    end_ms: int
-
-
 @dataclass(slots=True)
 class Bot:
     """A session with all it needs, ready to be driven; `close` releases what it opened."""
@@ -127,70 +108,6 @@ def chosen_strategy(config: Config) -> Chosen:
     return chosen
 
 
-def simulated_world(
-    config: Config, tables: Sequence[CandleTable], spec: RunSpec
-) -> World:
-    """Return the sandbox's market over these candles, cut to the span of `spec`.
-
-    Candles before the span are history for the strategy. The last candle decides nothing: its open
-    fills what the one before it decided. Raises ConfigError or DataError.
-    """
-    interval = timeframe_ms(config.bot.timeframe)
-    for table in tables:
-        if table.timeframe_ms != interval:
-            raise ConfigError(
-                f"{table.symbol}: the candles are of another timeframe than {config.bot.timeframe}",
-                hint="give --timeframe, or set [bot] timeframe to that of the file",
-            )
-    start_ms, end_ms = traded_span(tables, spec)
-    cut = {table.symbol: table.between(0, end_ms + 1) for table in tables}
-    costs = config.costs
-    markets = {
-        symbol: market_for(
-            symbol,
-            table,
-            exchange=config.exchange.id,
-            maker_ppm=to_ppm(costs.maker_fee_fraction),
-            taker_ppm=to_ppm(costs.taker_fee_fraction),
-            fee_asset=costs.fee_asset,
-        )
-        for symbol, table in sorted(cut.items())
-    }
-    quote = next(iter(markets.values())).quote
-    book = open_book(
-        [(market, cut[symbol]) for symbol, market in markets.items()],
-        {quote: config.sandbox.cash},
-        slippage_ppm=to_ppm(costs.slippage_fraction),
-        now=start_ms,
-    )
-    return World(book, tuple(markets.values()), cut, start_ms, end_ms)
-
-
-def started_event(
-    config: Config,
-    mode: Mode,
-    markets: Sequence[Market],
-    balances: Mapping[str, Decimal],
-    *,
-    at: int,
-    strategy: str,
-) -> SessionStarted:
-    """Return the first event of a new journal; balances of the markets' own coins only."""
-    coins = {asset for market in markets for asset in (market.base, market.quote)}
-    return SessionStarted(
-        at=at,
-        mode=mode.value,
-        bot=config.bot.name,
-        exchange=config.exchange.id,
-        timeframe_ms=timeframe_ms(config.bot.timeframe),
-        markets=tuple(sorted(markets, key=lambda market: market.name)),
-        strategy=strategy,
-        config_hash=config.digest(),
-        balances={asset: balances.get(asset, Decimal(0)) for asset in sorted(coins)},
-        version=__version__,
-    )
-
-
 def backtest(config: Config, world: World, strategy: str, *, tell: Listener) -> Bot:
     """Return a bot over the book itself: no HTTP, a journal in memory."""
     clock = VirtualClock(world.start_ms, on_advance=world.book.advance_to)
@@ -202,7 +119,7 @@ def backtest(config: Config, world: World, strategy: str, *, tell: Listener) -> 
         [
             started_event(
                 config,
-                Mode.BACKTEST,
+                Mode.BACKTEST.value,
                 world.markets,
                 broker.balances(),
                 at=world.start_ms,
@@ -223,11 +140,11 @@ def sandbox(
     *,
     tell: Listener,
     pace: float | None = None,
-    must_match: bool = True,
+    is_ending: bool = False,
 ) -> Bot:
     """Return a bot over the real exchange client, talking HTTP to a sandbox in this process.
 
-    `must_match`: refuse a journal that began under another configuration.
+    `is_ending`: only to clear what is out, so that the configuration may have changed.
     """
     from tradebot.adapters.ccxt_client import ClientSettings
     from tradebot.runtime.sandboxed import SandboxHost, sandbox_urls
@@ -236,7 +153,9 @@ def sandbox(
     with _closing([]) as opened:
         journal = SqliteJournal(run.journal)
         opened.append(journal)
-        state = _replayed(journal, config, must_match=must_match)
+        state = fold(journal.events())
+        if not is_ending:
+            check_same_terms(config, state)
         host = SandboxHost(
             world.book, run.sandbox_record, run.door, key=SANDBOX_KEY, secret=SANDBOX_SECRET
         )
@@ -253,7 +172,9 @@ def sandbox(
             passthrough={"urls": sandbox_urls(host.url)},
             now_ms=clock.now_ms,
         )
-        parts = _Parts(Mode.SANDBOX, config, run, chosen, settings, clock, tell, state)
+        parts = _Parts(
+            Mode.SANDBOX, config, run, chosen, settings, clock, tell, state, is_ending
+        )
         bot = _over_ccxt(parts, journal, opened)
         bot.end_ms = world.end_ms
         return bot
@@ -267,18 +188,18 @@ def testnet(
     key: str,
     secret: str,
     tell: Listener,
-    must_match: bool,
+    is_ending: bool,
 ) -> Bot:
     """Return a bot over the exchange's testnet, on the machine's clock.
 
-    `must_match`: refuse a journal that began under another configuration.
+    `is_ending`: only to clear what is out, by the terms that the journal knows.
     """
     from tradebot.adapters.ccxt_client import ClientSettings
 
     with _closing([]) as opened:
         journal = SqliteJournal(run.journal)
         opened.append(journal)
-        state = _replayed(journal, config, must_match=must_match)
+        state = fold(journal.events())
         settings = ClientSettings(
             exchange=config.exchange.id,
             api_key=key,
@@ -286,7 +207,10 @@ def testnet(
             is_testnet=True,
             passthrough=config.exchange.ccxt,
         )
-        parts = _Parts(Mode.TESTNET, config, run, chosen, settings, WallClock(), tell, state)
+        clock = WallClock()
+        parts = _Parts(
+            Mode.TESTNET, config, run, chosen, settings, clock, tell, state, is_ending
+        )
         return _over_ccxt(parts, journal, opened)
 
 
@@ -313,6 +237,7 @@ class _Parts:
     clock: VirtualClock | WallClock
     tell: Listener
     state: State
+    is_ending: bool
 
 
 def _over_ccxt(parts: _Parts, journal: SqliteJournal, opened: list[Closable]) -> Bot:
@@ -327,25 +252,28 @@ def _over_ccxt(parts: _Parts, journal: SqliteJournal, opened: list[Closable]) ->
     opened.append(client)
     reader = ExchangeReader(client)
     broker = CcxtBroker(client, prefix=namespace(config.bot.name))
-    markets = list(reader.markets(config.bot.markets, interval).values())
+    # Ending needs no market's rules, and must not fail for one that is halted or delisted.
+    symbols = () if parts.is_ending else config.bot.markets
+    markets = list(reader.markets(symbols, interval).values())
     store = CandleStore(parts.run.candles)
     opened.append(store)
     latch = FileLatch(config.paths.logs / "latch", clock)
+    if isinstance(clock, WallClock):
+        clock.offset_ms = reader.now_ms() - clock.now_ms()
     session = _session(
         config, state, broker, journal, clock, latch, tell=parts.tell, window_ms=RECEIVE_WINDOW_MS
     )
-    if state.started is None:
-        balances, name = broker.balances(), chosen.strategy.name
+    name = chosen.strategy.name
+    if state.started is None and not parts.is_ending:
+        balances, now = broker.balances(), clock.now_ms()
         session.record(
-            [
-                started_event(
-                    config, parts.mode, markets, balances, at=clock.now_ms(), strategy=name
-                )
-            ]
+            [started_event(config, parts.mode.value, markets, balances, at=now, strategy=name)]
         )
+    elif not parts.is_ending:
+        session.record(reconfigured(config, state, markets, at=clock.now_ms(), strategy=name))
     feed = Feed(
         reader,
-        session.state.markets,
+        {market.name: market for market in markets},
         session.state.scales,
         timeframe_ms=interval,
         strategy=chosen.strategy,
@@ -382,18 +310,3 @@ def _session(
         tell=tell,
         window_ms=window_ms,
     )
-
-
-def _replayed(journal: SqliteJournal, config: Config, *, must_match: bool) -> State:
-    """Return the state that the journal tells.
-
-    Raises JournalError, or ConfigError if it is another bot's and that matters.
-    """
-    state = fold(journal.events())
-    is_same = state.started is None or state.started.config_hash == config.digest()
-    if must_match and not is_same:
-        raise ConfigError(
-            "the configuration has changed since this journal began",
-            hint="start a new run, or put the old values back",
-        )
-    return state

@@ -19,6 +19,7 @@ from tradebot.runtime.config import Config
 from tradebot.runtime.keys import Unlocking
 from tradebot.runtime.prepare import Request, account_config, reopened
 from tradebot.runtime.runs import Run, Runs
+from tradebot.runtime.world import simulated_world
 
 # A bot that ticks sees the latch at its next order or wake and leaves; one that hangs does not.
 LEAVE_MS_MAX = 5_000
@@ -158,17 +159,17 @@ def _reopened_bot(config: Config, request: Request, run: Run, unlocking: Unlocki
             key=keys["api_key"].reveal(),
             secret=keys["secret"].reveal(),
             tell=lambda event, state: None,
-            must_match=False,
+            is_ending=True,
         )
     prepared = reopened(request, spec)
-    world = assemble.simulated_world(prepared.config, prepared.tables, prepared.spec)
+    world = simulated_world(prepared.config, prepared.tables, prepared.spec)
     return assemble.sandbox(
         prepared.config,
         world,
         run,
         prepared.chosen,
         tell=lambda event, state: None,
-        must_match=False,
+        is_ending=True,
     )
 
 

@@ -16,7 +16,7 @@ from tradebot.adapters.latch import FileLatch
 from tradebot.adapters.logs import close_logging, configure_logging, get_logger
 from tradebot.adapters.redact import Redactor
 from tradebot.engine.state import State
-from tradebot.errors import ExchangeUnavailable, Halted
+from tradebot.errors import ExchangeUnavailable, Halted, TradebotError
 from tradebot.model.event import Event
 from tradebot.ports import AlertLevel
 from tradebot.runtime import assemble
@@ -27,8 +27,9 @@ from tradebot.runtime.keys import Unlocking, alert_channels
 from tradebot.runtime.prepare import Prepared
 from tradebot.runtime.runs import Run, Runs
 from tradebot.runtime.session import Listener
-from tradebot.runtime.telling import tell
+from tradebot.runtime.telling import news
 from tradebot.runtime.trader import Ticked
+from tradebot.runtime.world import simulated_world
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -74,7 +75,7 @@ def run_sandbox(
     """Trade the sandbox until its candles end or a signal comes; return how it ended."""
     config = prepared.config
     latch = check_latch(config)
-    world = assemble.simulated_world(config, prepared.tables, prepared.spec)
+    world = simulated_world(config, prepared.tables, prepared.spec)
     with _started(config, run, "sandbox", watcher, unlocking) as (listener, _):
         bot = assemble.sandbox(config, world, run, prepared.chosen, tell=listener, pace=pace)
         try:
@@ -104,7 +105,7 @@ def run_testnet(
             key=keys["api_key"].reveal(),
             secret=keys["secret"].reveal(),
             tell=listener,
-            must_match=True,
+            is_ending=False,
         )
 
         def on_trouble(error: ExchangeUnavailable) -> None:
@@ -161,10 +162,17 @@ def _started(
 
         def listener(event: Event, state: State) -> None:
             watcher.listener(event, state)
-            tell(event, state, alerts)
+            item = news(event, state)
+            if item is not None:
+                log.info("run.news", kind=item.kind, level_told=item.level.value, text=item.text)
+                alerts.send(item.level, item.kind, item.text)
 
         try:
             yield listener, alerts
+        except TradebotError as error:
+            log.error("run.failed", run=run.name, message=error.message)
+            alerts.send(AlertLevel.CRITICAL, "error", f"the bot has stopped: {error.message}")
+            raise
         finally:
             log.info("run.ended", run=run.name)
 

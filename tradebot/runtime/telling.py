@@ -11,7 +11,7 @@ from tradebot.model import event as ev
 from tradebot.model.account import Position, TradingState
 from tradebot.model.money import ZERO, plain
 from tradebot.model.order import Leg, Side
-from tradebot.ports import AlertLevel, Alerts
+from tradebot.ports import AlertLevel
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +53,6 @@ def news(event: ev.Event, state: State) -> News | None:
             return News(event.at, level, "lifecycle", text)
         case _:
             return None
-
-
-def tell(event: ev.Event, state: State, alerts: Alerts) -> None:
-    """Queue the alert of `event`, if it has one."""
-    item = news(event, state)
-    if item is not None:
-        alerts.send(item.level, item.kind, item.text)
 
 
 def _fill(event: ev.FillBooked, state: State) -> News:

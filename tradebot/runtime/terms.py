@@ -1,0 +1,87 @@
+"""On what terms a journal begins and goes on: markets, strategy, configuration.
+
+Law: a change of terms is an event; a sandbox run, which must replay the same, may not change them.
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from tradebot import __version__
+from tradebot.engine.state import State
+from tradebot.errors import ConfigError
+from tradebot.model.event import Event, SessionReconfigured, SessionStarted
+from tradebot.model.market import Market
+from tradebot.model.timeframe import timeframe_ms
+from tradebot.runtime.config import Config
+
+
+def started_event(
+    config: Config,
+    mode: str,
+    markets: Sequence[Market],
+    balances: Mapping[str, Decimal],
+    *,
+    at: int,
+    strategy: str,
+) -> SessionStarted:
+    """Return the first event of a new journal; balances of the markets' own coins only."""
+    coins = {asset for market in markets for asset in (market.base, market.quote)}
+    return SessionStarted(
+        at=at,
+        mode=mode,
+        bot=config.bot.name,
+        exchange=config.exchange.id,
+        timeframe_ms=timeframe_ms(config.bot.timeframe),
+        markets=tuple(sorted(markets, key=lambda market: market.name)),
+        strategy=strategy,
+        config_hash=config.digest(),
+        balances={asset: balances.get(asset, Decimal(0)) for asset in sorted(coins)},
+        version=__version__,
+    )
+
+
+def reconfigured(
+    config: Config, state: State, markets: Sequence[Market], *, at: int, strategy: str
+) -> list[Event]:
+    """Return the event by which a journal goes on under other terms; empty where they are the same.
+
+    Raises ConfigError where a position would be left without its market or change its coin.
+    """
+    started = state.started
+    assert started is not None, "only a journal that has begun can go on"
+    terms = {market.name: market for market in markets}
+    is_same = {market.name: market for market in started.markets} == terms
+    if is_same and started.config_hash == config.digest():
+        return []
+    for name, known in state.markets.items():
+        position = state.positions.get(name)
+        is_busy = (position is not None and position.is_open) or bool(state.orders.of(name))
+        if name not in terms and is_busy:
+            raise ConfigError(
+                f"{known.symbol} is no longer in [bot] markets, but has a position or an order",
+                hint="put it back, and end the position first",
+            )
+        if known.quote != markets[0].quote:
+            raise ConfigError(
+                f"this journal counts in {known.quote}, the markets are in {markets[0].quote}",
+                hint="use another [bot] name or account for another quote coin",
+            )
+    return [
+        SessionReconfigured(
+            at=at,
+            timeframe_ms=timeframe_ms(config.bot.timeframe),
+            markets=tuple(sorted(markets, key=lambda market: market.name)),
+            strategy=strategy,
+            config_hash=config.digest(),
+            version=__version__,
+        )
+    ]
+
+
+def check_same_terms(config: Config, state: State) -> None:
+    """Raise ConfigError where a sandbox run would go on under another configuration."""
+    if state.started is not None and state.started.config_hash != config.digest():
+        raise ConfigError(
+            "the configuration has changed since this journal began",
+            hint="start a new run, or put the old values back",
+        )
