@@ -1,0 +1,158 @@
+"""`tradebot kill`: it stops what trades, works with anything broken, and stays until lifted."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.shell import BUSY, refused, started, typed
+
+SLOW = ("run", "--speed", "9000x")
+# An hour takes a minute: the bot sleeps through the kill unless the latch wakes it.
+ASLEEP = ("run", "--speed", "60x", "--seed", "8")
+
+
+def test_kill_with_nothing_there_latches_and_says_so(folder: Path) -> None:
+    result = typed("kill")
+    assert result.err == "Halted: no new order leaves from now on.\n"
+    assert "No run: nothing to cancel." in result.out
+    assert "halted" in refused(6, "run")
+    assert not (folder / "logs" / "runs").exists(), "a refused run leaves nothing behind"
+
+
+def test_kill_stops_a_bot_at_work_and_cancels_its_orders(busy: Path) -> None:
+    with started(busy, *SLOW) as program:
+        program.hear(" BUY ")
+        killed = typed("kill", "--json", "--reason", "enough").json
+        result = program.ended(6)
+    assert "trading is HALTED: the emergency stop is latched" in result.err
+    assert (killed["halted"], killed["run"]) == (True, "sandbox-0001")
+    assert (killed["open_orders"], killed["problems"]) == ([], [])
+    assert killed["cancelled"] >= 1
+    assert list(killed["left"]) != []
+    status = typed("status", "--json", code=6).json
+    assert (status["state"], status["why"]) == ("halted", "enough")
+    assert (status["orders"], len(status["positions"])) == ([], len(killed["left"]))
+
+
+def test_flatten_sells_what_is_left_and_may_come_later(busy: Path) -> None:
+    with started(busy, *SLOW) as program:
+        program.hear(" BUY ")
+        left = typed("kill", "--json").json["left"]
+        program.ended(6)
+    flat = typed("kill", "--flatten", "--json").json
+    assert (flat["sold"], flat["left"], flat["problems"]) == (left, {}, [])
+    assert typed("status", "--json", code=6).json["positions"] == []
+    again = typed("kill", "--flatten", "--json").json
+    assert (again["sold"], again["cancelled"]) == ({}, 0)
+
+
+def test_kill_wakes_a_bot_that_sleeps(folder: Path) -> None:
+    """A paced bot looked at the latch only after its next candle; kill gave up on it."""
+    with started(folder, *ASLEEP) as program:
+        program.hear("synthetic prices")
+        while "last_candle" not in typed("status", "--json", code=None).out:
+            assert program.process.poll() is None
+        killed = typed("kill", "--json").json
+        program.ended(6)
+    assert killed["problems"] == []
+
+
+def test_latch_outlives_every_process_until_a_person_lifts_it(busy: Path) -> None:
+    typed("run")
+    typed("kill", "--reason", "storm")
+    for command in (["run"], ["run", "--resume", "last"], ["run", "--testnet"]):
+        words = refused(6, *command)
+        assert "trading is halted: storm" in words
+        assert "tradebot resume --reason" in words
+    assert refused(2, "resume")
+    assert typed("resume", "--reason", "calm").out == "Resumed. It was halted: storm\n"
+    assert typed("resume", "--reason", "calm").out == "Trading was not halted.\n"
+    typed("run")
+
+
+def test_refused_run_does_not_become_the_last_one(busy: Path) -> None:
+    """Kill then cleared the empty run, and the orders of the real one stayed."""
+    typed("run")
+    typed("kill")
+    refused(6, "run")
+    assert typed("kill", "--json").json["run"] == "sandbox-0001"
+
+
+def test_kill_of_a_run_that_is_not_there_is_not_a_success(busy: Path) -> None:
+    typed("run")
+    killed = typed("kill", "--json", "--run", "sandbox-001", code=7).json
+    assert killed["halted"] is True
+    assert "there is no run 'sandbox-001'" in killed["problems"][0]
+
+
+def test_kill_clears_every_bot_at_work(busy: Path) -> None:
+    with started(busy, *SLOW) as one, started(busy, *SLOW) as other:
+        one.hear(" BUY ")
+        other.hear(" BUY ")
+        killed = typed("kill", "--flatten", "--json").json
+        one.ended(6)
+        other.ended(6)
+    assert killed["run"] == "sandbox-0001, sandbox-0002"
+    assert (killed["left"], killed["problems"]) == ({}, [])
+    for run in ("sandbox-0001", "sandbox-0002"):
+        status = typed("status", "--json", "--run", run, code=6).json
+        assert (status["positions"], status["orders"]) == ([], [])
+
+
+def test_kill_clears_a_run_whose_configuration_has_changed_since(busy: Path) -> None:
+    with started(busy, *SLOW) as program:
+        program.hear(" BUY ")
+        (busy / "config.toml").write_text(BUSY + "[risk]\nopen_positions_max = 3\n")
+        killed = typed("kill", "--flatten", "--json").json
+        program.ended(6)
+    assert (killed["left"], killed["problems"]) == ({}, [])
+
+
+@pytest.mark.parametrize("text", ["[bot]\nnmae = 'x'\n", "[bot\n", "\0", "x" * 100_000])
+def test_kill_with_a_broken_configuration_latches_and_names_what_was_not_done(
+    folder: Path, text: str
+) -> None:
+    (folder / "config.toml").write_text(text)
+    result = typed("kill", "--json", code=7)
+    assert "nothing was cancelled" in result.json["problems"][0]
+    (folder / "config.toml").unlink()
+    assert "trading is halted" in refused(6, "run")
+
+
+def test_kill_with_a_broken_configuration_finds_the_latch_of_the_bot(busy: Path) -> None:
+    """It closed the latch of the default folder, and the bot traded on."""
+    (busy / "config.toml").write_text(BUSY + "[paths]\nlogs = 'elsewhere'\n")
+    with started(busy, *SLOW) as program:
+        program.hear(" BUY ")
+        (busy / "config.toml").write_text("[bot]\nnmae = 3\n[paths]\nlogs = 'elsewhere'\n[oops\n")
+        assert typed("kill", "--json", code=7).json["halted"] is True
+        program.ended(6)
+
+
+def test_kill_with_a_damaged_journal_latches_and_says_what_was_not_done(busy: Path) -> None:
+    typed("run")
+    for path in (busy / "logs/runs/sandbox-0001").glob("journal.db*"):
+        path.write_bytes(b"rubbish" * 1000)
+    killed = typed("kill", "--json", code=7).json
+    assert (killed["halted"], killed["run"]) == (True, "sandbox-0001")
+    assert "cannot be" in killed["problems"][0]
+
+
+def test_kill_where_the_latch_cannot_be_written_says_so_and_halts_all_the_same(
+    busy: Path,
+) -> None:
+    (busy / "logs").write_text("a file in the place of the folder")
+    killed = typed("kill", "--json", code=7).json
+    assert killed["halted"] is True
+    assert "cannot be written" in killed["problems"][0]
+    refused(6, "run")
+
+
+def test_bot_that_does_not_leave_is_named(busy: Path) -> None:
+    """Held by hand here: a process that hangs holds its lock the same way."""
+    from tradebot.runtime.runs import Runs
+
+    typed("run")
+    with Runs(busy / "logs").find(None).lock(), started(busy, "kill", "--json") as killer:
+        result = killer.ended(7)
+    assert "does not leave its journal" in result.json["problems"][0]
