@@ -5,7 +5,7 @@ second order. Numbers arrive as text (`number: str`) and never become floats on 
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -64,9 +64,18 @@ class CcxtClient:
         """Close the connections and the loop."""
         if self._loop.is_closed():
             return
+        # What a second Ctrl-C left unfinished would otherwise go on, and complain, while we close.
+        unfinished = asyncio.all_tasks(self._loop)
+        for task in unfinished:
+            task.cancel()
+        self._loop.run_until_complete(_ended(unfinished))
         self._loop.run_until_complete(self.raw.close())
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.close()
+
+
+async def _ended(tasks: Collection[asyncio.Task[Any]]) -> None:
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _build(settings: ClientSettings) -> Any:

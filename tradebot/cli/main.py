@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from typing import Annotated
 
-import typer
+# Ctrl-C while the program still loads is a plain end, not a traceback.
+_BEFORE = signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-from tradebot.cli import alerts, backtest, data, journal, keys, report, run, sandbox, setup, stop
-from tradebot.cli import status as status_command
+import typer  # noqa: E402  # loads after the line above
+
+from tradebot.cli import (  # noqa: E402  # loads after the line above
+    alerts,
+    backtest,
+    data,
+    journal,
+    keys,
+    report,
+    run,
+    sandbox,
+    setup,
+    stop,
+)
+from tradebot.cli import status as status_command  # noqa: E402  # loads after the line above
+
+signal.signal(signal.SIGINT, _BEFORE)
 
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 HELP = "A crypto trading bot. The sandbox is the default; nothing here reaches real money."

@@ -33,6 +33,17 @@ class RunOptions:
 
 def run_and_tell(request: Request, options: RunOptions) -> int:
     """Run, print the result and return the exit code."""
+    from tradebot.errors import Interrupted
+
+    try:
+        return _run(request, options)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "stopped at once", hint="nothing is lost: the next start settles what was left open"
+        ) from None
+
+
+def _run(request: Request, options: RunOptions) -> int:
     from tradebot.errors import UsageError
 
     if options.is_testnet:
