@@ -153,24 +153,21 @@ def _seconds(command: list[str]) -> float:
 
 def _first_fill(folder: Path) -> tuple[float, float, float]:
     """Return seconds to the first trade that is shown, to the end, and of CPU, of a fresh run."""
-    first = None
+    first, last = None, ""
     before = os.times()
     begun = time.perf_counter()
-    process = subprocess.Popen(  # noqa: S603  # our own program
+    with subprocess.Popen(  # noqa: S603  # our own program
         [program(), "run"],
         cwd=folder,
         env=environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    assert process.stderr is not None
-    last = ""
-    for line in process.stderr:
-        last = line
-        if first is None and TRADE.match(line):
-            first = time.perf_counter() - begun
-    if process.wait() or first is None:
+    ) as process:
+        for last in process.stderr or ():
+            if first is None and TRADE.match(last):
+                first = time.perf_counter() - begun
+    if process.returncode or first is None:
         raise RuntimeError(f"tradebot run ended with {process.returncode}, fill {first}: {last}")
     end = time.perf_counter() - begun
     after = os.times()
