@@ -10,6 +10,9 @@ from tradebot.model.market import Candle
 from tradebot.runtime.feed import Feed, Reading
 from tradebot.runtime.session import Session
 
+# The exchange's delay and ours: on the shortest candles half of one would always be too late.
+FRESH_MS_MIN = 3_000
+
 
 @dataclass(frozen=True, slots=True)
 class Ticked:
@@ -61,7 +64,7 @@ class Trader:
     @property
     def _fresh_ms(self) -> int:
         # Half a candle late, the price that the signal saw is no longer the price we would pay.
-        return self._timeframe_ms // 2
+        return max(self._timeframe_ms // 2, FRESH_MS_MIN)
 
     def _step(self, closed_at: int, readings: list[Reading], is_missed: bool) -> None:
         candles: dict[str, Candle] = {}
