@@ -113,10 +113,10 @@ def _run_testnet(request: Request, options: RunOptions) -> int:
     spec = account_spec(request, config, "testnet")
     check_latch(config)
     unlocking = _unlocking(config.paths.keystore, options)
-    run = Runs(config.paths.logs).create(spec)
     if not options.is_json:
         note(header("testnet", config, spec))
-    ended = run_testnet(config, run, _watcher(options, lambda time, ticked: None), unlocking)
+    ended = run_testnet(config, spec, _watcher(options, lambda time, ticked: None), unlocking)
+    run = Runs(config.paths.logs).find(ended.run)
     return _finish(run, ended, options, is_synthetic=False)
 
 

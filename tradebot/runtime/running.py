@@ -25,7 +25,7 @@ from tradebot.runtime.config import Config
 from tradebot.runtime.drive import OnTick, drive_virtual, drive_wall, obey_latch
 from tradebot.runtime.keys import Unlocking, alert_channels
 from tradebot.runtime.prepare import Prepared
-from tradebot.runtime.runs import Run, Runs
+from tradebot.runtime.runs import Run, Runs, RunSpec
 from tradebot.runtime.session import Listener
 from tradebot.runtime.telling import news
 from tradebot.runtime.trader import Ticked
@@ -88,7 +88,7 @@ def run_sandbox(
 
 
 def run_testnet(
-    config: Config, run: Run, watcher: Watcher, unlocking: Unlocking
+    config: Config, spec: RunSpec, watcher: Watcher, unlocking: Unlocking
 ) -> Ended:
     """Trade on the exchange's testnet until a signal comes; return how it ended."""
     latch = check_latch(config)
@@ -97,6 +97,7 @@ def run_testnet(
     store = unlocking.open(redactor)
     keys = store.get(f"{config.exchange.id}/testnet/{config.exchange.account}", "testnet")
     redactor.register(*keys.values())
+    run = Runs(config.paths.logs).create(spec)
     with _started(config, run, "testnet", watcher, unlocking, redactor) as (listener, alerts):
         bot = assemble.testnet(
             config,
