@@ -145,10 +145,30 @@ def open_readonly(path: Path) -> sqlite3.Connection:
     try:
         uri = f"{path.resolve().as_uri()}?mode=ro"
         db = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS)
+        if not _is_readable(db) and not _has_log(path):
+            # A full disk or a read-only folder has no room for the index of the write-ahead log.
+            # With an empty log the file alone is whole.
+            db.close()
+            db = sqlite3.connect(f"{uri}&immutable=1", uri=True)
     except sqlite3.Error as error:
         raise _read_error(path, error) from error
     db.row_factory = sqlite3.Row
     return db
+
+
+def _has_log(path: Path) -> bool:
+    log = path.with_name(f"{path.name}-wal")
+    return log.exists() and log.stat().st_size > 0
+
+
+def _is_readable(db: sqlite3.Connection) -> bool:
+    try:
+        db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError:
+        return False
+    except sqlite3.DatabaseError:
+        pass  # Not SQLite: the caller's first query says so.
+    return True
 
 
 def entries(path: Path) -> Iterator[Entry]:
