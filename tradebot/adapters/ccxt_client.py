@@ -43,7 +43,11 @@ class CcxtClient:
     def __init__(self, settings: ClientSettings) -> None:
         self.exchange = settings.exchange
         self._loop = asyncio.new_event_loop()
-        self.raw = _build(settings)
+        try:
+            self.raw = _build(settings)
+        except BaseException:
+            self._loop.close()
+            raise
 
     def call(self, method: str, *arguments: Any, **keywords: Any) -> Any:
         """Run one ccxt method. Raises whatever ccxt raises."""
