@@ -55,7 +55,7 @@ def test_stopped_run_says_so_and_goes_on_to_the_same_end(
 ) -> None:
     with started(busy, *PACED) as program:
         program.hear(" BUY ")
-        program.send(signal)  # type: ignore[arg-type]  # a Signals
+        program.send(signal)  # type: ignore[arg-type]  # typed as int above
         result = program.ended(code)
     assert "Stopping: no new orders; positions keep their stops." in result.err
     assert "Result  " in result.out

@@ -16,6 +16,7 @@ SCHEMA = "tradebot.backtest/1"
 def backtest(
     config: choices.ConfigFile = None,
     candles: choices.CandleFiles = None,
+    stored: choices.Stored = False,
     markets: choices.MarketNames = None,
     timeframe: choices.TimeframeName = None,
     strategy: choices.StrategyName = None,
@@ -38,6 +39,7 @@ def backtest(
         start=start,
         end=end,
         seed=seed,
+        stored=stored,
     )
     prepared, result = _tested(wanted, quiet=as_json)
     found = report(result.events)

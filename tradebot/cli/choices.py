@@ -16,6 +16,9 @@ ConfigFile = Annotated[
 CandleFiles = Annotated[
     list[Path] | None, typer.Option("--candles", help="A candle file to replay; once per market.")
 ]
+Stored = Annotated[
+    bool, typer.Option("--stored", help="Replay the candles that `data import` stored.")
+]
 MarketNames = Annotated[
     str | None, typer.Option("--markets", help="Markets, such as BTC/USDT,ETH/USDT.")
 ]
@@ -48,6 +51,7 @@ def request(
     start: str | None = None,
     end: str | None = None,
     seed: int | None = None,
+    stored: bool = False,
 ) -> Request:
     """Return what the options ask for."""
     from tradebot.errors import UsageError
@@ -65,4 +69,5 @@ def request(
         start=start,
         end=end,
         seed=seed,
+        is_stored=stored,
     )

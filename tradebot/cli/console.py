@@ -39,6 +39,8 @@ def prices(config: Config, spec: RunSpec) -> str:
     """Return whose prices a simulated run trades on."""
     if spec.is_synthetic:
         return f"synthetic prices, seed {config.sandbox.seed}; no network, no keys"
+    if spec.is_stored:
+        return "stored candles"
     return "candles of " + ", ".join(file.rpartition("/")[2] for file in spec.files)
 
 

@@ -15,6 +15,7 @@ def run(
         bool, typer.Option("--testnet", help="Trade on the exchange's testnet.")
     ] = False,
     candles: choices.CandleFiles = None,
+    stored: choices.Stored = False,
     markets: choices.MarketNames = None,
     timeframe: choices.TimeframeName = None,
     strategy: choices.StrategyName = None,
@@ -42,6 +43,7 @@ def run(
         start=start,
         end=end,
         seed=seed,
+        stored=stored,
     )
     options = RunOptions(testnet, speed, resume, passphrase_file, as_json)
     raise typer.Exit(run_and_tell(wanted, options))

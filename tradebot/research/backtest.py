@@ -3,6 +3,7 @@
 Law: no fill rule, limit or exit is written here: they are the live ones.
 """
 
+import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -66,7 +67,14 @@ def backtest_world(
     """Run the strategy in a world that nobody has traded in. Raises StrategyError."""
     columns = _columns(world, chosen)
     bot = backtest(config, world, chosen.strategy.name, tell=lambda event, state: None)
-    candles = _drive(bot, world, columns, on_progress)
+    # Events are kept and none is in a cycle: the collector would only walk them again and again.
+    is_collecting = gc.isenabled()
+    gc.disable()
+    try:
+        candles = _drive(bot, world, columns, on_progress)
+    finally:
+        if is_collecting:
+            gc.enable()
     events = list(bot.session.journal.events())
     return BacktestResult(events, bot.session.state, world.start_ms, world.end_ms, candles)
 

@@ -285,7 +285,8 @@ def _over_ccxt(parts: _Parts, journal: SqliteJournal, opened: list[Closable]) ->
 
 
 def _keep(store: CandleStore, market: str, table: CandleTable) -> None:
-    store.append(market, table)
+    # The exchange's last word stands: it may correct a candle, and a testnet is wiped now and then.
+    store.append(market, table, replace=True)
 
 
 def _session(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tradebot.adapters.candle_files import read_candles
+from tradebot.adapters.candles import market_name, open_existing
 from tradebot.candles import CandleTable
 from tradebot.errors import NotFoundError, UsageError
 from tradebot.model.timeframe import parse_time, timeframe_ms, timeframe_name
@@ -15,6 +16,8 @@ from tradebot.runtime.config import Config, load_config
 from tradebot.runtime.runs import RunSpec
 from tradebot.sandbox.synthetic import synthetic_market
 
+# Where `tradebot data import` puts candles.
+STORE_NAME = "candles.db"
 # Where every time has a date that can be shown.
 SYNTHETIC_MS_MIN = 0
 SYNTHETIC_MS_MAX = 4_102_444_800_000
@@ -33,6 +36,7 @@ class Request:
     start: str | None = None
     end: str | None = None
     seed: int | None = None
+    is_stored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ def prepare(request: Request, mode: str) -> Prepared:
 def reopened(request: Request, spec: RunSpec) -> Prepared:
     """Return what `prepare` returned when the run of `spec` began, for going on with it."""
     files = tuple(Path(file) for file in spec.files)
-    again = replace(_worded(request, spec), candles=files)
+    again = replace(_worded(request, spec), candles=files, is_stored=spec.is_stored)
     return _prepared(again, spec.mode, (spec.start_ms, spec.end_ms))
 
 
@@ -103,6 +107,8 @@ def _worded(request: Request, spec: RunSpec) -> Request:
 def _prepared(request: Request, mode: str, span: tuple[int | None, int | None]) -> Prepared:
     tables = _read_files(request)
     config = configured(request, tables)
+    if request.is_stored:
+        tables = _read_stored(request, config)
     chosen = chosen_strategy(config)
     spec = replace(_spec(request, config, mode), start_ms=span[0], end_ms=span[1])
     if not tables:
@@ -117,6 +123,7 @@ def _spec(request: Request, config: Config, mode: str) -> RunSpec:
         exchange=config.exchange.id,
         account=config.exchange.account,
         files=tuple(str(path.resolve()) for path in request.candles),
+        is_stored=request.is_stored,
         markets=request.markets,
         timeframe=request.timeframe,
         strategy=request.strategy,
@@ -161,6 +168,22 @@ def _read_files(request: Request) -> tuple[CandleTable, ...]:
     if len({table.symbol for table in tables}) < len(tables):
         raise UsageError("two candle files are of the same market", hint="give one file a market")
     return tables
+
+
+def _read_stored(request: Request, config: Config) -> tuple[CandleTable, ...]:
+    """Return the stored candles of the configured markets. Raises NotFoundError, UsageError."""
+    if request.candles:
+        raise UsageError("--stored and --candles are both given", hint="name one of the two")
+    timeframe = config.bot.timeframe
+    with open_existing(config.paths.logs / STORE_NAME) as store:
+        found = [
+            store.find(market_name(config.exchange.id, symbol), timeframe)[0]
+            for symbol in config.bot.markets
+        ]
+        return tuple(
+            store.read(each.market, timeframe_ms(timeframe), each.first, each.last + 1)
+            for each in found
+        )
 
 
 def _synthetic(

@@ -32,6 +32,7 @@ class RunSpec:
     account: str
     files: tuple[str, ...] = ()
     is_synthetic: bool = False
+    is_stored: bool = False
     start_ms: int | None = None
     end_ms: int | None = None
     markets: tuple[str, ...] = ()
@@ -41,8 +42,8 @@ class RunSpec:
 
     @property
     def is_simulated(self) -> bool:
-        """Whether the exchange is our sandbox: its market is made up, or replays files."""
-        return self.is_synthetic or bool(self.files)
+        """Whether the exchange is our sandbox: its market is made up, or replays candles."""
+        return self.is_synthetic or self.is_stored or bool(self.files)
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ def reconfigured(
         if known.quote != markets[0].quote:
             raise ConfigError(
                 f"this journal counts in {known.quote}, the markets are in {markets[0].quote}",
-                hint="use another [bot] name or account for another quote coin",
+                hint="use another [exchange] account for another quote coin",
             )
     return [
         SessionReconfigured(
