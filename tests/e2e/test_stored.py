@@ -16,8 +16,9 @@ exit = 3
 
 
 def write_candles(path: Path) -> None:
+    start = parse_time("2024-01-01")
     table = synthetic_market(
-        "BTC/USDT", timeframe_ms=timeframe_ms("1h"), start_ms=parse_time("2024-01-01"), count=200, seed=5
+        "BTC/USDT", timeframe_ms=timeframe_ms("1h"), start_ms=start, count=200, seed=5
     )
     columns = (table.open, table.high, table.low, table.close, table.volume)
     rows = zip(table.opened_at.tolist(), *(each.tolist() for each in columns), strict=True)
