@@ -96,8 +96,10 @@ def _targets(runs: Runs, run_name: str | None, result: Killed) -> list[Run]:
     try:
         chosen = runs.find(run_name)
     except NotFoundError as error:
-        result.problems.append(f"{error.message} ({error.hint})")
-        return []
+        if run_name is not None:
+            result.problems.append(f"{error.message} ({error.hint})")
+            return []
+        chosen = begun[-1]  # Nobody knows which was the last: the newest is the best guess.
     if run_name is not None:
         return [chosen]
     return [run for run in begun if run == chosen or run.is_locked() or _is_open_account(run)]
