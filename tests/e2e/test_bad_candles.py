@@ -48,7 +48,7 @@ WRONG = {
     "no time": (replaced(9, "2023-01-01T08", "yesterday"), "row 9 (line 10): opened_at"),
     "off the grid": (replaced(9, "T08:00", "T08:30"), "row 9 (line 10)"),
     "twice": (rows()[:10] + rows()[9:], "is already in row 9 (line 10)"),
-    "disorder": (rows()[:9] + [rows()[10], rows()[9]] + rows()[11:], "older than a row before it"),
+    "disorder": ([*rows()[:9], rows()[10], rows()[9], *rows()[11:]], "older than a row before it"),
     "header only": ([HEADER], "column names, but no candles"),
     "nothing": ([], "the file is empty"),
     "one candle": (rows(1), "1h"),

@@ -35,7 +35,7 @@ WRONG = {
     ("run", "--resume", "../../etc"): (3, "there is no run '../../etc'"),
     ("run", "--resume", ""): (3, "there is no run ''"),
     ("run", "--resume", "last", "--from", "2025-01-01"): (2, "leave out --candles, --from"),
-    ("run", "--testnet", "--seed", "8"): (2, "leave out --candles, --seed and --speed"),
+    ("run", "--testnet", "--seed", "8"): (2, "trades the exchange's own candles"),
     ("run", "--testnet", "--from", "2025-01-01"): (2, "no --from and no --to"),
     ("run", "--testnet", "--resume", "last"): (2, "leave out --resume"),
     ("run", "--testnet"): (4, "keys add"),

@@ -113,6 +113,12 @@ def test_damaged_spec_of_a_run_is_named(traded: Path, text: str) -> None:
     assert "run.json is damaged" in typed("kill", "--json", code=7).json["problems"][0]
 
 
+def test_kill_finds_the_run_although_the_name_of_the_last_is_gone(traded: Path) -> None:
+    Path("logs/runs/last").unlink()
+    killed = typed("kill", "--flatten", "--json").json
+    assert (killed["run"], killed["left"], killed["problems"]) == ("sandbox-0001", {}, [])
+
+
 def test_missing_spec_does_not_hide_the_run_from_kill(traded: Path) -> None:
     (RUN / "run.json").unlink()
     assert "run.json is damaged" in typed("kill", "--json", code=7).json["problems"][0]

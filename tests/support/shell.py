@@ -80,8 +80,8 @@ def refused(code: int, *arguments: str, stdin: str = "") -> str:
     """
     result = typed(*arguments, code=code, stdin=stdin)
     assert result.out == "", f"an error has no result, but: {result.out}"
-    _, mark, words = result.err.rpartition("Error: ")
-    assert mark == "Error: ", f"no line begins with Error: {result.err!r}"
+    _, mark, words = f"\n{result.err}".partition("\nError: ")
+    assert mark != "", f"no line begins with Error: {result.err!r}"
     assert len(words.splitlines()) <= LINES_MAX, f"too many words: {words}"
     assert "/tradebot/" not in words, f"our own files are no business of the user: {words}"
     as_json = typed(*arguments, "--json", code=code, stdin=stdin)
