@@ -47,10 +47,11 @@ def _run(request: Request, options: RunOptions) -> int:
     from tradebot.errors import UsageError
 
     if options.is_testnet:
-        if request.candles or request.seed is not None or options.speed != "max":
+        has_candles = bool(request.candles) or request.is_stored or request.seed is not None
+        if has_candles or options.speed != "max":
             raise UsageError(
                 "--testnet trades the exchange's own candles",
-                hint="leave out --candles, --seed and --speed",
+                hint="leave out --candles, --stored, --seed and --speed",
             )
         if options.resume is not None:
             raise UsageError(
