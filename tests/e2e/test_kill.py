@@ -85,6 +85,7 @@ def test_kill_of_a_run_that_is_not_there_is_not_a_success(busy: Path) -> None:
     assert "there is no run 'sandbox-001'" in killed["problems"][0]
 
 
+@pytest.mark.long
 def test_kill_clears_every_bot_at_work(busy: Path) -> None:
     with started(busy, *SLOW) as one, started(busy, *SLOW) as other:
         one.hear(" BUY ")
@@ -148,6 +149,7 @@ def test_kill_where_the_latch_cannot_be_written_says_so_and_halts_all_the_same(
     refused(6, "run")
 
 
+@pytest.mark.long
 def test_bot_that_does_not_leave_is_named(busy: Path) -> None:
     """Held by hand here: a process that hangs holds its lock the same way."""
     from tradebot.runtime.runs import Runs

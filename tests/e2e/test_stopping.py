@@ -85,6 +85,7 @@ def test_killed_process_leaves_a_journal_that_goes_on(whole: Whole, busy: Path) 
     assert_same_trades(resumed(), whole)
 
 
+@pytest.mark.long
 def test_run_may_be_stopped_as_often_as_one_likes(whole: Whole, busy: Path) -> None:
     with started(busy, *BRISK) as program:
         program.hear(" BUY ")
@@ -108,6 +109,7 @@ def test_run_that_is_being_traded_is_locked(busy: Path) -> None:
         program.ended(130)
 
 
+@pytest.mark.long
 def test_two_runs_side_by_side_have_each_their_own_journal(busy: Path) -> None:
     with started(busy, *PACED) as program:
         program.hear(" BUY ")
