@@ -48,6 +48,13 @@ class Broker(Protocol):
         """
         ...
 
+    def cancel_own(self) -> None:
+        """Cancel every open order that carries our ids, known to the journal or not.
+
+        Raises ExchangeUnavailable when the exchange cannot be asked which there are.
+        """
+        ...
+
     def balances(self) -> Mapping[str, Decimal]:
         """Return the account's total of every coin it holds. Raises ExchangeUnavailable."""
         ...

@@ -6,6 +6,8 @@ import pytest
 
 from tests.support.shell import BUSY, refused, started, typed
 
+# A moment at which a position has its stop and target resting.
+WITH_ORDERS_OUT = "2025-01-01T09:00:00Z"
 SLOW = ("run", "--speed", "9000x")
 # An hour takes a minute: the bot sleeps through the kill unless the latch wakes it.
 ASLEEP = ("run", "--speed", "60x", "--seed", "8")
@@ -137,6 +139,16 @@ def test_kill_with_a_damaged_journal_latches_and_says_what_was_not_done(busy: Pa
     killed = typed("kill", "--json", code=7).json
     assert (killed["halted"], killed["run"]) == (True, "sandbox-0001")
     assert "cannot be" in killed["problems"][0]
+
+
+def test_kill_with_a_damaged_journal_cancels_by_the_ids_at_the_exchange(busy: Path) -> None:
+    typed("run", "--to", WITH_ORDERS_OUT)
+    assert len(typed("status", "--json", code=3).json["orders"]) == 2
+    for path in (busy / "logs/runs/sandbox-0001").glob("journal.db*"):
+        path.write_bytes(b"rubbish" * 1000)
+    killed = typed("kill", "--json", code=7).json
+    assert (killed["cancelled"], killed["open_orders"]) == (2, [])
+    assert "only orders were cancelled" in killed["problems"][0]
 
 
 def test_kill_where_the_latch_cannot_be_written_says_so_and_halts_all_the_same(

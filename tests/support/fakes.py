@@ -5,6 +5,7 @@ things: disk, wire, tell.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from tests.support.builders import START, fill, report
@@ -91,6 +92,12 @@ class FakeBroker:
         return {
             key: each.filled for key, each in self.reports.items() if each.status in is_open
         }
+
+    def cancel_own(self) -> None:
+        """Cancel every order that is open in the last reports."""
+        for key in self.open_order_filled():
+            self.diary.append("wire: cancel own")
+            self.reports[key] = replace(self.reports[key], status=OrderStatus.CANCELLED)
 
     def balances(self) -> Mapping[str, Decimal]:
         """Return no balances."""

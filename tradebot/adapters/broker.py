@@ -184,6 +184,19 @@ class CcxtBroker:
                 f"{self._client.exchange} answered rubbish when asked for open orders"
             ) from error
 
+    def cancel_own(self) -> None:
+        """Cancel every open order that carries our ids; one that cannot be stays, to be seen."""
+        answers = retried(
+            lambda: self._client.call("fetch_open_orders"), "open orders", self._client.exchange
+        )
+        for item in answers:
+            try:
+                if item["clientOrderId"].startswith(self._prefix):
+                    self._client.call("cancel_order", item["id"], item["symbol"])
+            except (*WIRE_ERRORS, *BROKEN_ANSWERS):
+                # An OCO's other leg has gone with the first; what is left is listed afterwards.
+                continue
+
     def balances(self) -> Mapping[str, Decimal]:
         """Return the total of every coin on the account that is not zero."""
         answer = retried(

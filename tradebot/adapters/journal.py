@@ -57,6 +57,10 @@ class MemoryJournal:
         """Return every event from the first."""
         return self._events
 
+    def last_at(self) -> int:
+        """Return the latest time of any event, in UTC ms; 0 for none."""
+        return max((event.at for event in self._events), default=0)
+
     def close(self) -> None:
         """Nothing to close."""
 

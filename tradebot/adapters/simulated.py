@@ -86,6 +86,11 @@ class SimulatedBroker:
             for order in self._book.open_orders.values()
         }
 
+    def cancel_own(self) -> None:
+        """Cancel every open order: the book has no others."""
+        while self._book.open_orders:
+            self._book.cancel(next(iter(self._book.open_orders.values())))
+
     def balances(self) -> Mapping[str, Decimal]:
         """Return the total of every coin."""
         decimals: dict[str, int] = {}

@@ -141,17 +141,19 @@ def sandbox(
     tell: Listener,
     pace: float | None = None,
     is_ending: bool = False,
+    is_blind: bool = False,
 ) -> Bot:
     """Return a bot over the real exchange client, talking HTTP to a sandbox in this process.
 
-    `is_ending`: only to clear what is out, so that the configuration may have changed.
+    `is_ending`: only to clear what is out, so that the configuration may have changed. `is_blind`:
+    and without the journal, which is damaged.
     """
     from tradebot.adapters.ccxt_client import ClientSettings
     from tradebot.runtime.sandboxed import SandboxHost, sandbox_urls
 
     check_sandbox(config)
     with _closing([]) as opened:
-        journal = SqliteJournal(run.journal)
+        journal = MemoryJournal() if is_blind else SqliteJournal(run.journal)
         opened.append(journal)
         state = fold(journal.events())
         if not is_ending:
@@ -160,7 +162,8 @@ def sandbox(
             world.book, run.sandbox_record, run.door, key=SANDBOX_KEY, secret=SANDBOX_SECRET
         )
         opened.append(host)
-        check_same_story(run, state, has_orders=host.has_orders)
+        if not is_blind:
+            check_same_story(run, state, has_orders=host.has_orders)
         now = max(world.start_ms, host.now_ms(), journal.last_at())
         host.advance_to(now)
         clock = VirtualClock(now, on_advance=host.advance_to, pace=pace)
@@ -189,15 +192,17 @@ def testnet(
     secret: str,
     tell: Listener,
     is_ending: bool,
+    is_blind: bool,
 ) -> Bot:
     """Return a bot over the exchange's testnet, on the machine's clock.
 
-    `is_ending`: only to clear what is out, by the terms that the journal knows.
+    `is_ending`: only to clear what is out, by the terms that the journal knows. `is_blind`: and
+    without the journal, which is damaged.
     """
     from tradebot.adapters.ccxt_client import ClientSettings
 
     with _closing([]) as opened:
-        journal = SqliteJournal(run.journal)
+        journal = MemoryJournal() if is_blind else SqliteJournal(run.journal)
         opened.append(journal)
         state = fold(journal.events())
         settings = ClientSettings(
@@ -240,7 +245,9 @@ class _Parts:
     is_ending: bool
 
 
-def _over_ccxt(parts: _Parts, journal: SqliteJournal, opened: list[Closable]) -> Bot:
+def _over_ccxt(
+    parts: _Parts, journal: SqliteJournal | MemoryJournal, opened: list[Closable]
+) -> Bot:
     """Return the bot that sandbox and testnet share: the real client, reader and broker."""
     from tradebot.adapters.broker import CcxtBroker
     from tradebot.adapters.ccxt_client import RECEIVE_WINDOW_MS, CcxtClient

@@ -128,7 +128,12 @@ def _clear(
     """Take over from the bot, through its own journal, and clear its orders."""
     _wait_for_bot(run)
     with run.lock():
-        bot = _reopened_bot(config, request, run, unlocking)
+        try:
+            bot = _reopened_bot(config, request, run, unlocking, is_blind=False)
+        except JournalError as error:
+            # Positions are unknown without it, but our orders carry our ids at the exchange.
+            result.problems.append(f"{run.name}: {error.message}; only orders were cancelled")
+            bot = _reopened_bot(config, request, run, unlocking, is_blind=True)
         try:
             _clear_with(bot, result, is_flattening=is_flattening)
         finally:
@@ -148,7 +153,9 @@ def _wait_for_bot(run: Run) -> None:
         clock.sleep_until(clock.now_ms() + LOOK_MS)
 
 
-def _reopened_bot(config: Config, request: Request, run: Run, unlocking: Unlocking) -> Bot:
+def _reopened_bot(
+    config: Config, request: Request, run: Run, unlocking: Unlocking, *, is_blind: bool
+) -> Bot:
     spec = run.spec()
     if not spec.is_simulated:
         keys = unlocking.open().get(f"{spec.exchange}/{spec.mode}/{spec.account}", spec.mode)
@@ -162,6 +169,7 @@ def _reopened_bot(config: Config, request: Request, run: Run, unlocking: Unlocki
             secret=keys["secret"].reveal(),
             tell=lambda event, state: None,
             is_ending=True,
+            is_blind=is_blind,
         )
     prepared = reopened(request, spec)
     world = simulated_world(prepared.config, prepared.tables, prepared.spec)
@@ -172,6 +180,7 @@ def _reopened_bot(config: Config, request: Request, run: Run, unlocking: Unlocki
         prepared.chosen,
         tell=lambda event, state: None,
         is_ending=True,
+        is_blind=is_blind,
     )
 
 
@@ -180,6 +189,10 @@ def _clear_with(bot: Bot, result: Killed, *, is_flattening: bool) -> None:
     session.settle_only()
     before = set(session.state.orders.unsettled)
     session.cancel_all("emergency stop")
+    unknown = session.open_orders()
+    if unknown:
+        session.cancel_own()
+        result.cancelled += len(set(unknown) - set(session.open_orders()) - before)
     result.cancelled += len(before - set(session.state.orders.unsettled))
     held = {name: each.sellable for name, each in session.state.positions.items() if each.is_open}
     if is_flattening:

@@ -107,6 +107,7 @@ def run_testnet(
             secret=keys["secret"].reveal(),
             tell=listener,
             is_ending=False,
+            is_blind=False,
         )
 
         def on_trouble(error: ExchangeUnavailable) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 from tradebot.engine.actions import Action, Cancel, Place, PlaceOco, Refuse
-from tradebot.engine.decide import decide, flatten, protect
+from tradebot.engine.decide import decide, flatten, is_bare, protect
 from tradebot.engine.reconcile import outcome_events, report_events
 from tradebot.engine.resolve import evidence, is_absent, may_be_absent
 from tradebot.engine.settings import Rules
@@ -30,6 +30,8 @@ from tradebot.ports import Broker, Clock, Journal, Latch
 
 # Cancel, sell, protect: three rounds settle a market; more means that we go in circles.
 ROUNDS_MAX = 8
+# A position that the exchange let us neither guard nor sell is tried again, ever more rarely.
+BARE_MS_MIN, BARE_MS_MAX = 10_000, 600_000
 
 Ask = Callable[[], tuple[Action, ...]]
 Listener = Callable[[ev.Event, State], None]
@@ -62,6 +64,8 @@ class Session:
         self._window_ms = window_ms
         # When an UNKNOWN order was first not found; a restart looks twice again.
         self._missed: dict[str, int] = {}
+        # Markets whose position stayed bare: when to try again, and how long we waited.
+        self._bare: dict[str, tuple[int, int]] = {}
 
     # --- the books ------------------------------------------------------------------------------
 
@@ -167,13 +171,22 @@ class Session:
 
         Raises ExchangeUnavailable when the exchange cannot be asked.
         """
-        if self.settle_only():
-            self.protect()
+        self.settle_only()
+        # Changed or not: the last time may have been refused, or cut short.
+        self.protect()
 
     def protect(self) -> None:
         """Place the stop and target that an open position lacks."""
+        now = self._clock.now_ms()
         for market in sorted(self.state.positions):
-            self._pursue(self._asking(protect, market))
+            due, waited = self._bare.get(market, (0, 0))
+            if now >= due and is_bare(self.state, market, self._rules):
+                self._pursue(self._asking(protect, market))
+            if not is_bare(self.state, market, self._rules):
+                self._bare.pop(market, None)
+            elif now >= due:
+                wait = min(max(2 * waited, BARE_MS_MIN), BARE_MS_MAX)
+                self._bare[market] = (now + wait, wait)
 
     def settle_only(self) -> bool:
         """Ask about every unsettled order and book what happened; return whether anything did.
@@ -330,6 +343,11 @@ class Session:
             if known is not None and known.status in RESTING:
                 self._cancel(Cancel(known, reason))
 
+    def cancel_own(self) -> None:
+        """Cancel what the exchange still shows of ours, whether the journal knows it or not."""
+        self._broker.cancel_own()
+        self.settle_only()
+
     def flatten(self) -> None:
         """Sell every position at the market, whatever the latch says."""
         for market in sorted(self.state.positions):
@@ -337,7 +355,9 @@ class Session:
 
     def _asking(self, question: Callable[..., tuple[Action, ...]], market: str) -> Ask:
         """Return `protect` or `flatten` of one market, asked of the state at the time."""
-        return lambda: question(self.state, market, self._rules, time=self._clock.now_ms())
+        # One time for all rounds: what was refused is known by the time at which it was tried.
+        now = self._clock.now_ms()
+        return lambda: question(self.state, market, self._rules, time=now)
 
     def is_armed(self) -> bool:
         """Return whether the emergency stop lets us trade."""
