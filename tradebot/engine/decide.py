@@ -13,6 +13,7 @@ from tradebot.engine.risk import review
 from tradebot.engine.settings import Rules
 from tradebot.engine.sizing import entry_quantity
 from tradebot.engine.state import State
+from tradebot.engine.valuation import is_held
 from tradebot.model.account import Position
 from tradebot.model.market import Candle
 from tradebot.model.order import (
@@ -45,7 +46,10 @@ def decide(
     `exposure_ppm` is the strategy's target, None to hold. `why` is its reason, in words.
     """
     position = state.positions.get(market)
-    if position is None or not position.is_open:
+    if position is None or not is_held(state, market):
+        resting = _resting_protection(state.orders.of(market))
+        if resting is not None:
+            return (Cancel(resting, "nothing is left to guard"),)
         if exposure_ppm is None or exposure_ppm <= 0 or market in state.feed.spent:
             return ()
         return _enter(state, market, candle, exposure_ppm, rules, is_contiguous, why)
@@ -65,16 +69,28 @@ def decide(
 def protect(state: State, market: str, rules: Rules, *, time: int) -> tuple[Action, ...]:
     """Return what a position needs that was filled between candles: its stop and target."""
     position = state.positions.get(market)
-    if position is None or not position.is_open:
+    if position is None or not is_held(state, market):
         return ()
     level = stop_level(position, state.scales[market], rules, None)
     return _protect(state, market, position, rules, time, level)
 
 
+def is_bare(state: State, market: str, rules: Rules) -> bool:
+    """Return whether an open position lacks the stop or target that the rules ask for."""
+    position = state.positions.get(market)
+    if position is None or not is_held(state, market):
+        return False
+    has_stop = bool(rules.stop_ppm or rules.trailing_ppm or position.stop)
+    orders = state.orders.of(market)
+    if orders:
+        return has_stop and _lone_target(orders) is not None
+    return has_stop or bool(rules.target_ppm)
+
+
 def flatten(state: State, market: str, rules: Rules, *, time: int) -> tuple[Action, ...]:
     """Return the sale that ends a position in an emergency; once at any one time."""
     position = state.positions.get(market)
-    if position is None or not position.is_open or state.orders.of(market):
+    if position is None or not is_held(state, market) or state.orders.of(market):
         return ()
     if state.orders.attempts(market, Leg.FLATTEN, time):
         return ()
@@ -133,7 +149,7 @@ def _exit(
     level: int,
 ) -> tuple[Action, ...]:
     """Return the cancel of the protection, then the sale; protection again where it failed."""
-    is_tried = state.orders.attempts(market, Leg.EXIT, candle.closed_at) > 0
+    is_tried = _is_exit_tried(state, market, candle.closed_at)
     orders = state.orders.of(market)
     if is_tried:
         # The exchange refused the sale: the position must not stay bare until the next candle.
@@ -161,9 +177,15 @@ def _protect(
     state: State, market: str, position: Position, rules: Rules, time: int, level: int
 ) -> tuple[Action, ...]:
     """Return the stop and target that are missing, or a sale where the exchange refused them."""
+    orders = state.orders.of(market)
+    lone = _lone_target(orders)
+    if level and lone is not None:
+        # A target that has begun to fill has ended its stop: what is left is guarded anew.
+        return (Cancel(lone, "its stop is gone"),)
     target = target_level(position, state.scales[market], rules)
-    if state.orders.of(market) or not (level or target):
+    if orders or not (level or target):
         return ()
+    time = max(state.orders.latest(market, leg, time) for leg in PROTECTIVE)
     if any(state.orders.attempts(market, leg, time) for leg in PROTECTIVE) and _was_refused(
         state, market, time
     ):
@@ -194,7 +216,7 @@ def _sell_unprotected(
     state: State, market: str, position: Position, rules: Rules, time: int
 ) -> tuple[Action, ...]:
     # A stop that the exchange refuses is a stop that is already due: never wait for a better price.
-    if state.orders.attempts(market, Leg.EXIT, time):
+    if _is_exit_tried(state, market, time):
         return ()
     intent = _sale(
         state,
@@ -207,6 +229,11 @@ def _sell_unprotected(
         reason="stop or target refused by the exchange",
     )
     return (_ruled(state, intent, rules),)
+
+
+def _is_exit_tried(state: State, market: str, time: int) -> bool:
+    latest = state.orders.latest(market, Leg.EXIT, time)
+    return state.orders.attempts(market, Leg.EXIT, latest) > 0
 
 
 def _protection(
@@ -268,6 +295,14 @@ def _resting_protection(orders: list[Order]) -> Order | None:
         if order.leg in PROTECTIVE and order.status in RESTING:
             return order
     return None
+
+
+def _lone_target(orders: list[Order]) -> Order | None:
+    """Return the resting target that is all there is in its market."""
+    if len(orders) != 1:
+        return None
+    (only,) = orders
+    return only if only.leg is Leg.TARGET and only.status in RESTING else None
 
 
 def _strategy(state: State) -> str:

@@ -155,7 +155,7 @@ def _check_holdings(
             return _refused(
                 intent, control, bound, value, f"{plain(value)} is above the limit {plain(bound)}"
             )
-    busy = {name for name, position in state.positions.items() if position.is_open}
+    busy = {name for name in state.positions if valuation.is_held(state, name)}
     busy |= {each.market for each in state.orders.unsettled.values() if each.leg is Leg.ENTRY}
     if intent.market not in busy and len(busy) >= rules.open_positions_max:
         return _refused(

@@ -47,6 +47,13 @@ class Orders:
         newest, count = self.attempted.get((market, leg), (0, 0))
         return count if newest == closed_at else 0
 
+    def latest(self, market: str, leg: Leg, closed_at: int) -> int:
+        """Return the newest time of an order of this leg, at least `closed_at`.
+
+        A restart decides a candle again after orders of a later time: their ids go on from there.
+        """
+        return max(closed_at, self.attempted.get((market, leg), (0, 0))[0])
+
 
 @dataclass(frozen=True, slots=True)
 class Feed:
@@ -174,11 +181,13 @@ def _order_intended(state: State, event: ev.OrderIntended) -> State:
         price=event.price,
         stop_price=event.stop_price,
     )
-    count = state.orders.attempts(event.market, event.leg, event.closed_at) + 1
+    known = state.orders
+    newest = known.latest(event.market, event.leg, event.closed_at)
+    count = known.attempts(event.market, event.leg, newest) + 1
     orders = Orders(
-        {**state.orders.unsettled, order.id: order},
-        state.orders.settled,
-        {**state.orders.attempted, (event.market, event.leg): (event.closed_at, count)},
+        {**known.unsettled, order.id: order},
+        known.settled,
+        {**known.attempted, (event.market, event.leg): (newest, count)},
     )
     state = replace(state, orders=orders)
     if event.leg is Leg.STOP and event.stop_price is not None:

@@ -5,6 +5,7 @@ from decimal import Decimal
 from tradebot.engine.rules.costs import notional
 from tradebot.engine.state import State
 from tradebot.model.market import Scale
+from tradebot.model.money import MONEY_CONTEXT
 from tradebot.model.order import Leg, Order, Side
 
 
@@ -16,6 +17,18 @@ def position_value(state: State, market: str, close: int) -> int:
     scale = state.scales[market]
     quantity = scale.quantity_down(position.quantity)
     return notional(close, quantity, scale.lot, scale.lot_cash)
+
+
+def is_held(state: State, market: str) -> bool:
+    """Return whether the market's position is more than the exchange would refuse to buy back.
+
+    A rest worth less than the smallest order can be neither sold nor guarded: it waits for more.
+    """
+    position = state.positions.get(market)
+    if position is None or not position.is_open:
+        return False
+    price = state.feed.closes.get(market, position.entry_price)
+    return MONEY_CONTEXT.multiply(position.sellable, price) >= state.markets[market].notional_min
 
 
 def positions_value(state: State) -> int:
