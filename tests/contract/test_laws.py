@@ -6,10 +6,16 @@ from pathlib import Path
 import pytest
 
 from tests.support.shared_data import ALL_FILES, candle_file
-from tests.support.worlds import Case, backtested, case, random_case, traded
+from tests.support.worlds import Case, backtested, case, gappy_case, random_case, traded
 from tradebot.adapters.candle_files import read_candles
 from tradebot.engine.state import State, fold
-from tradebot.model.event import Event, FillBooked, SessionStarted
+from tradebot.model.event import (
+    CandlesClosed,
+    Event,
+    FillBooked,
+    IntentRefused,
+    SessionStarted,
+)
 from tradebot.model.order import Side
 from tradebot.research.backtest import BacktestResult
 from tradebot.runtime import assemble
@@ -88,8 +94,20 @@ def test_run_stopped_after_every_single_candle_ends_with_the_same_journal(
 ) -> None:
     given = random_case(seed + 50, 60)
     whole = traded(given, tmp_path / "whole")
-    halting = traded(given, tmp_path / "halting", stop_after=[1] * 60)
+    decided = sum(isinstance(event, CandlesClosed) for event in whole.events)
+    halting = traded(given, tmp_path / "halting", stop_after=[1] * decided)
+    assert halting.events == whole.events
     assert halting.head == whole.head
+
+
+def test_restart_on_the_candle_after_a_gap_refuses_what_the_gate_refused(tmp_path: Path) -> None:
+    given = gappy_case(15, 130)
+    whole = traded(given, tmp_path / "whole")
+    refused = [event for event in whole.events if isinstance(event, IntentRefused)]
+    assert "candle_gap" in {event.control for event in refused}
+    decided = sum(isinstance(event, CandlesClosed) for event in whole.events)
+    halting = traded(given, tmp_path / "halting", stop_after=[1] * decided)
+    assert halting.events == whole.events
 
 
 def test_same_seed_and_configuration_give_the_same_journal_byte_for_byte(tmp_path: Path) -> None:

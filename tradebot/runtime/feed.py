@@ -72,13 +72,21 @@ class Feed:
             self._windows[symbol] = table
             self._keep(self._markets[symbol], table)
 
-    def last_candles(self, closed_at: int) -> dict[str, Candle]:
-        """Return the known candles that closed at `closed_at`, by market."""
-        found = {}
-        for symbol, table in self._windows.items():
+    def last_readings(self, closed_at: int, *, since_ms: int) -> list[tuple[Reading, bool]]:
+        """Return the known candles that closed at `closed_at` with their signals, markets in order.
+
+        The flag says whether the candle before it was decided too, or there was none since
+        `since_ms`, when the session began.
+        """
+        found = []
+        for symbol, table in sorted(self._windows.items()):
             if len(table) and table.closed_at[-1] == closed_at:
                 name = self._markets[symbol]
-                found[name] = _candle(table, len(table) - 1, self._scales[name])
+                candle = _candle(table, len(table) - 1, self._scales[name])
+                signal = last_signal(self._strategy, table.frame(), self._params)
+                before = int(table.closed_at[-2]) if len(table) > 1 else since_ms
+                is_contiguous = before <= since_ms or before == candle.opened_at
+                found.append((Reading(name, candle, signal), is_contiguous))
         return found
 
     def refresh(self, now_ms: int) -> dict[int, list[Reading]]:

@@ -29,6 +29,8 @@ class Trader:
         self.session = session
         self._feed = feed
         self._timeframe_ms = timeframe_ms
+        # A read failed between taking candles in and having decided them all.
+        self._is_unfinished = False
 
     def start(self, now_ms: int) -> None:
         """Fetch history, settle what was out, and decide the newest candle again.
@@ -36,29 +38,46 @@ class Trader:
         The same path serves a first start, a restart and a crash; after an orderly stop it changes
         nothing. Raises ExchangeUnavailable.
         """
-        latest = self.session.state.feed.latest
-        self._feed.begin(latest or now_ms)
+        self._feed.begin(self.session.state.feed.latest or now_ms)
         self.session.settle()
         # A crash may have come between a fill and its stop.
         self.session.protect()
-        if latest and now_ms - latest <= self._fresh_ms:
-            exposures = self.session.state.feed.exposures
-            for market, candle in sorted(self._feed.last_candles(latest).items()):
-                self.session.decide(market, candle, exposures.get(market))
+        self._decide_latest(now_ms)
+
+    def _decide_latest(self, now_ms: int) -> None:
+        """Decide the newest candle again, if it is fresh: what was done for it is not done twice."""
+        state = self.session.state
+        latest = state.feed.latest
+        if state.started is None or not latest or now_ms - latest > self._fresh_ms:
+            return
+        exposures = state.feed.exposures
+        for reading, is_contiguous in self._feed.last_readings(latest, since_ms=state.started.at):
+            self.session.decide(
+                reading.market,
+                reading.candle,
+                exposures.get(reading.market),
+                is_contiguous=is_contiguous,
+                why="; ".join(reading.signal.reasons),
+            )
 
     def tick(self, now_ms: int) -> Ticked:
         """Settle what is out, then decide every candle that has closed and is undecided.
 
-        Raises ExchangeUnavailable; what was not read is found by the next tick.
+        Raises ExchangeUnavailable; what was not read, or not decided for that, is by the next tick.
         """
         self.session.settle()
+        if self._is_unfinished:
+            self._decide_latest(now_ms)
+            self._is_unfinished = False
         groups = self._feed.refresh(now_ms)
         decided: list[int] = []
         missed: list[int] = []
         for closed_at, readings in groups.items():
             is_missed = closed_at < max(groups) or now_ms - closed_at > self._fresh_ms
             (missed if is_missed else decided).append(closed_at)
+            self._is_unfinished = True
             self._step(closed_at, readings, is_missed)
+            self._is_unfinished = False
         return Ticked(tuple(decided), tuple(missed))
 
     @property
