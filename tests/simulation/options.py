@@ -1,0 +1,118 @@
+"""What a world is made of: everything drawn from its seed, and nothing from anywhere else.
+
+Law: the same seed gives the same options on every machine. Each class of fault has a rate of its
+own, drawn from none, low and high, so that worlds differ in what goes wrong together.
+"""
+
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+MINUTE = 60_000
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+# Chance for each call, append or fill that it can happen to: (low, high).
+RATES: dict[str, tuple[float, float]] = {
+    "reject": (0.02, 0.15),  # the exchange says no, and means it
+    "drop_before": (0.03, 0.2),  # the request is lost: nothing happens, no answer
+    "drop_after": (0.03, 0.2),  # the answer is lost: it has happened
+    "late": (0.03, 0.2),  # no answer, and the request arrives within its window
+    "lag": (0.05, 0.4),  # reads show an older truth for a while
+    "fill_lag": (0.05, 0.4),  # an order's fills are told later than its status
+    "unavailable": (0.02, 0.2),  # a read fails
+    "cancel_race": (0.05, 0.4),  # the order fills while its cancel is under way
+    "cancel_refused": (0.03, 0.2),  # "unknown order", though it is open
+    "partial": (0.1, 0.6),  # an order fills in pieces
+    "expire": (0.03, 0.2),  # the exchange ends a market order with its rest unfilled
+    "crash": (0.0005, 0.01),  # the process dies at a step
+    "disk": (0.0005, 0.005),  # the journal cannot be written
+    "candles": (0.02, 0.2),  # a closed candle is not there yet
+}
+# How many a day.
+DAILY: dict[str, tuple[float, float]] = {"outages": (0.5, 4.0), "kills": (0.3, 1.5)}
+
+SHAPES = (
+    (15 * MINUTE, 5 * MINUTE),
+    (30 * MINUTE, 10 * MINUTE),
+    (HOUR, 15 * MINUTE),
+    (HOUR, HOUR),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """One world. Times in ms, fractions in ppm; the exchange's candles are finer than the bot's."""
+
+    seed: int
+    timeframe_ms: int
+    exchange_ms: int
+    symbols: tuple[str, ...]
+    days: int
+    gap_rate: float
+    lag_ms_max: int
+    has_foreign_coins: bool
+    slippage_ppm: int
+    fee_asset: str
+    rules: dict[str, Any]
+    faults: dict[str, float]
+    # (label, hit): the process dies there, whatever the rates say.
+    crash_at: tuple[str, int] = ("", 0)
+    # A part of the week under faults, then one without, and so on: hours of both.
+    faulty_hours: tuple[int, ...] = field(default=())
+    healed_hours: int = 3
+
+    def told(self) -> str:
+        """Return the options in a few lines, for a person who has a failing seed."""
+        faults = {name: rate for name, rate in self.faults.items() if rate}
+        return (
+            f"seed {self.seed}: {' '.join(self.symbols)}, {self.timeframe_ms // MINUTE} m candles, "
+            f"the exchange's {self.exchange_ms // MINUTE} m, gaps {self.gap_rate}, "
+            f"lag up to {self.lag_ms_max} ms, foreign coins {self.has_foreign_coins}, "
+            f"slippage {self.slippage_ppm}, fee in {self.fee_asset}, crash at {self.crash_at}\n"
+            f"  rules {self.rules}\n  faults {faults}\n  faulty hours {self.faulty_hours}"
+        )
+
+
+def drawn(seed: int, *, days: int = 7, crash_at: tuple[str, int] = ("", 0)) -> Options:
+    """Return the options of the world of this seed."""
+    draw = Random(f"options {seed}")  # noqa: S311  # a seeded test, no secret
+    timeframe_ms, exchange_ms = draw.choice(SHAPES)
+    faults = {
+        name: draw.choice((0.0, low, high))
+        for name, (low, high) in (*RATES.items(), *DAILY.items())
+    }
+    return Options(
+        seed=seed,
+        timeframe_ms=timeframe_ms,
+        exchange_ms=exchange_ms,
+        symbols=draw.choice((("BTC/USDT",), ("BTC/USDT", "ETH/USDT"), ("BTC/USDT", "ETH/USDT"))),
+        days=days,
+        gap_rate=draw.choice((0.0, 0.0, 0.002)),
+        lag_ms_max=draw.choice((2_000, 10_000, 25_000)),
+        has_foreign_coins=draw.choice((False, True)),
+        slippage_ppm=draw.choice((0, 500)),
+        fee_asset=draw.choice(("received", "quote")),
+        rules=_rules(draw),
+        faults=faults,
+        crash_at=crash_at,
+        faulty_hours=tuple(draw.choice((4, 12, 20, 30)) for _ in range(24)),
+    )
+
+
+def _rules(draw: Random) -> dict[str, Any]:
+    stop = draw.choice((0, 3_000, 10_000, 30_000, 30_000))
+    return {
+        "sizing": draw.choice(("fraction", "risk")) if stop else "fraction",
+        "fraction_ppm": draw.choice((50_000, 300_000, 950_000)),
+        "risk_ppm": draw.choice((1_000, 10_000)),
+        "stop_ppm": stop,
+        "target_ppm": draw.choice((0, 5_000, 20_000)),
+        "trailing_ppm": draw.choice((0, 0, 8_000)),
+        "held_ms_max": draw.choice((0, 0, 8 * HOUR)),
+        "reserve_ppm": 10_000,
+        "position_ppm_max": draw.choice((100_000, 1_000_000)),
+        "exposure_ppm_max": 1_000_000,
+        "open_positions_max": draw.choice((1, 10)),
+        "order_notional_max": "1000000",
+    }

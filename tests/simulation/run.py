@@ -1,0 +1,59 @@
+"""Many worlds, on one core or several, and what they add up to."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+
+from tests.simulation.options import drawn
+from tests.simulation.world import Result, run_world
+
+CHUNK = 4
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts over worlds, and the ones that failed."""
+
+    worlds: int = 0
+    days: float = 0.0
+    counts: Counter[str] = field(default_factory=Counter)
+    steps: Counter[str] = field(default_factory=Counter)
+    failed: list[Result] = field(default_factory=list)
+    barest: Result | None = None
+    barest_able: Result | None = None
+
+    def add(self, result: Result) -> None:
+        """Count one world."""
+        self.worlds += 1
+        self.days += result.days
+        self.counts += result.counts
+        self.steps += result.steps
+        if result.failure:
+            self.failed.append(result)
+        if self.barest is None or result.bare_longest_ms > self.barest.bare_longest_ms:
+            self.barest = result
+        able = self.barest_able
+        if able is None or result.bare_longest_able_ms > able.bare_longest_able_ms:
+            self.barest_able = result
+
+
+def _run_seed(seed: int) -> Result:
+    return run_world(drawn(seed))
+
+
+def results(seeds: Iterable[int], workers: int = 1) -> Iterator[Result]:
+    """Yield the result of each seed's world, in order."""
+    if workers <= 1:
+        yield from map(_run_seed, seeds)
+        return
+    with ProcessPoolExecutor(workers) as pool:
+        yield from pool.map(_run_seed, seeds, chunksize=CHUNK)
+
+
+def tally(seeds: Iterable[int], workers: int = 1) -> Tally:
+    """Run the world of each seed and add them up."""
+    total = Tally()
+    for result in results(seeds, workers):
+        total.add(result)
+    return total

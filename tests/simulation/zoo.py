@@ -1,0 +1,230 @@
+"""Bugs planted one at a time in the production code: what the harness is worth.
+
+Law: a bug is a change of the source's own text, made in memory and undone; a text that is no longer
+there is an error, so that no bug quietly stops being planted.
+"""
+
+import inspect
+import textwrap
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any
+
+from tests.simulation.options import drawn
+from tests.simulation.world import Result, run_world
+from tradebot.engine import booking, decide, reconcile, risk, state
+from tradebot.runtime.session import Session
+from tradebot.runtime.trader import Trader
+
+Change = tuple[Any, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """A bug in words, and the changes that make it: function, text, other text."""
+
+    name: str
+    changes: tuple[Change, ...]
+
+
+BUGS = (
+    Bug(
+        "an order is sent before it is on disk",
+        (
+            (
+                Session._place,
+                "        self.record(\n            [\n                ev.OrderSent",
+                "        sent = (\n            [\n                ev.OrderSent",
+            ),
+            (
+                Session._place,
+                "        events: list[ev.Event] = []",
+                "        self.record(sent)\n        events: list[ev.Event] = []",
+            ),
+        ),
+    ),
+    Bug(
+        "an order without an answer is sent again",
+        (
+            (
+                Session._place,
+                "        events: list[ev.Event] = []",
+                "        if isinstance(outcomes[0], Unknown) and len(approved) == 1:\n"
+                "            outcomes = (self._broker.place_order(approved[0]),)\n"
+                "        events: list[ev.Event] = []",
+            ),
+        ),
+    ),
+    Bug(
+        "a candle is decided again after a restart, under a new id",
+        (
+            (decide._enter, " or state.orders.attempts(market, Leg.ENTRY, candle.closed_at)", ""),
+            (risk.order_id, "intent.leg)", "intent.leg, len(state.orders.settled))"),
+        ),
+    ),
+    Bug(
+        "an order that is not found is absent at once",
+        (
+            (
+                Session._settle_missing,
+                " or not may_be_absent(order, now_ms=now)",
+                "",
+            ),
+        ),
+    ),
+    Bug(
+        "one look is enough to call an order absent",
+        (
+            (
+                Session._settle_missing,
+                "if not is_absent(first_missed_ms=first, now_ms=now)",
+                "if first > now",
+            ),
+        ),
+    ),
+    Bug(
+        "the second endpoint is not asked",
+        ((Session._settle_missing, "if self._broker.is_listed(order)", "if False"),),
+    ),
+    Bug(
+        "a failed read counts as not found",
+        (
+            (
+                Session._settle_order,
+                "        report = self._broker.order_report(order)",
+                "        try:\n            report = self._broker.order_report(order)\n"
+                "        except Exception:\n            report = None",
+            ),
+            (
+                Session._settle_missing,
+                "        if self._broker.is_listed(order):",
+                "        try:\n            listed = self._broker.is_listed(order)\n"
+                "        except Exception:\n            listed = False\n        if listed:",
+            ),
+        ),
+    ),
+    Bug(
+        "a fill is booked twice: its trade id is not looked at",
+        (
+            (reconcile.report_events, "if fill.trade_id not in known", "if True"),
+            (state._filled, "if fill.trade_id in order.trade_ids", "if False"),
+        ),
+    ),
+    Bug(
+        "the end of an order is booked before its fills",
+        (
+            (
+                reconcile.report_events,
+                "if booked < report.filled or booked >= order.quantity",
+                "if booked >= order.quantity",
+            ),
+        ),
+    ),
+    Bug(
+        "a stop is sized to what was bought, not to what is left of it",
+        ((decide._sale, "quantity=position.sellable", "quantity=position.bought"),),
+    ),
+    Bug(
+        "a refused cancel is taken for a cancel",
+        (
+            (
+                Session._cancel,
+                "            return self._settle_order(order)",
+                "            self.record([ev.OrderCancelled(at=now, order_id=order.id)])\n"
+                "            return True",
+            ),
+        ),
+    ),
+    Bug(
+        "a restart drops what was sent",
+        (
+            (
+                Session._settle_order,
+                "if order.status is OrderStatus.INTENDED",
+                "if order.status in (OrderStatus.INTENDED, OrderStatus.SENT)",
+            ),
+        ),
+    ),
+    Bug(
+        "an order in doubt does not block its market",
+        ((decide._enter, "if state.orders.of(market) or", "if"),),
+    ),
+    Bug(
+        "the limit on positions is one too high",
+        (
+            (
+                risk._check_holdings,
+                "len(busy) >= rules.open_positions_max",
+                "len(busy) > rules.open_positions_max",
+            ),
+        ),
+    ),
+    Bug(
+        "the emergency stop is not looked at",
+        ((Session._place, "not self._latch.is_armed()", "False"),),
+    ),
+    Bug(
+        "the fee taken in coins is forgotten",
+        ((booking._bought, "+ fill.quantity - base_fee", "+ fill.quantity"),),
+    ),
+    Bug(
+        "a missed candle is traded",
+        ((Session.step, "        if missed:\n            return\n", ""),),
+    ),
+    Bug(
+        "a protection that failed is not tried again",
+        (
+            (
+                Session.settle,
+                "        self.settle_only()\n",
+                "        if not self.settle_only():\n            return\n",
+            ),
+        ),
+    ),
+    Bug(
+        "nobody asks about orders between candles",
+        ((Trader.tick, "        self.session.settle()\n", ""),),
+    ),
+)
+
+
+@contextmanager
+def planted(bug: Bug) -> Iterator[None]:
+    """Have the bug in the program, as long as this lasts."""
+    with ExitStack() as stack:
+        texts: dict[Any, str] = {}
+        for function, old, new in bug.changes:
+            text = texts.get(function) or textwrap.dedent(inspect.getsource(function))
+            if "." in function.__qualname__:
+                # The source of a method is read without its class's indentation.
+                old, new = _outdented(old), _outdented(new)
+            assert text.count(old) == 1, f"{bug.name}: {text.count(old)} times {old!r}"
+            texts[function] = text.replace(old, new)
+        for function, text in texts.items():
+            stack.callback(setattr, function, "__code__", function.__code__)
+            function.__code__ = _compiled(function, text)
+        yield
+
+
+def _outdented(text: str) -> str:
+    lines = text.split("\n")
+    return "\n".join(line[4:] if line.startswith("        ") else line for line in lines)
+
+
+def _compiled(function: FunctionType, text: str) -> Any:
+    names: dict[str, Any] = {}
+    # The program's own text with one change, in the function's own module.
+    exec(compile(text, f"<{function.__name__}>", "exec"), function.__globals__, names)  # noqa: S102  # that is how a bug is planted
+    return names[function.__name__].__code__
+
+
+def hunt(bug: Bug, worlds: int, first: int = 1) -> Result | None:
+    """Return the first world in which the bug is caught; None where none is."""
+    with planted(bug):
+        for seed in range(first, first + worlds):
+            result = run_world(drawn(seed))
+            if result.failure:
+                return result
+    return None
