@@ -2,8 +2,6 @@
 
 import pytest
 
-from tests.simulation.options import drawn
-from tests.simulation.world import run_world
 from tests.simulation.zoo import BUGS, Bug, hunt, planted
 
 WORLDS_MAX = 200
@@ -25,9 +23,3 @@ def test_bug_is_planted_and_taken_out_again(bug: Bug) -> None:
             for (function, _, _), code in zip(bug.changes, before, strict=True)
         )
     assert [function.__code__ for function, _, _ in bug.changes] == before
-
-
-def test_world_without_a_bug_holds_where_a_bug_is_caught() -> None:
-    caught = hunt(BUGS[0], WORLDS_MAX)
-    assert caught is not None
-    assert run_world(drawn(caught.options.seed)).failure == ""

@@ -78,6 +78,7 @@ class World:
         self._restart_at = 0
         self._last_tick = 0
         self._has_booked = False
+        self._is_dead = False
         self._build()
 
     def _build(self) -> None:
@@ -124,9 +125,11 @@ class World:
         return False
 
     def step(self, label: str) -> None:
-        """Pass a labelled step of the bot, where it may die."""
+        """Pass a labelled step of the bot, where it may die; who is dead passes none."""
         self.steps[label] += 1
-        if (label, self.steps[label]) == self.options.crash_at or self.hits("crash"):
+        is_here = (label, self.steps[label]) == self.options.crash_at
+        if self._is_dead or is_here or self.hits("crash"):
+            self._is_dead = True
             raise Crash(label)
 
     def wait(self, milliseconds: int) -> None:
@@ -324,6 +327,7 @@ class World:
 
     def _die(self, restart_ms: int, why: str) -> None:
         self.checker.note(self.now, "dead", why)
+        self._is_dead = False
         self._trader = None
         self._restart_at = self.now + (restart_ms if self.is_faulty else 1_000)
         self._tell_helpless()
