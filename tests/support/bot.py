@@ -42,6 +42,16 @@ class Bot:
         self.clock.now = made.closed_at
         self.session.step(made.closed_at, {BTC: made}, {BTC: exposure})
 
+    def step_all(self, text: str, exposure: int | None = LONG, hour: int = 1) -> None:
+        """Put one candle of each market before the Session, in the order of their names."""
+        closed_at = START + hour * HOUR
+        self.clock.now = closed_at
+        made = {
+            name: candle(word, closed_at=closed_at)
+            for name, word in zip(sorted(self.state.markets), text.split(), strict=True)
+        }
+        self.session.step(closed_at, made, dict.fromkeys(made, exposure))
+
     @property
     def state(self) -> State:
         """The Session's state."""

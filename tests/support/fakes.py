@@ -44,6 +44,7 @@ class FakeBroker:
         self.reports: dict[str, Report] = {}
         self.is_reachable = True
         self.listed: set[str] = set()
+        self.unreachable: set[str] = set()
         self.on_place: Callable[[Approved], None] = lambda approved: None
 
     def place_order(self, approved: Approved) -> Outcome:
@@ -73,7 +74,7 @@ class FakeBroker:
 
     def order_report(self, order: Order) -> Report | None:
         """Return the last report of an order, None where there is none."""
-        if not self.is_reachable:
+        if not self.is_reachable or order.id in self.unreachable:
             raise ExchangeUnavailable("the exchange cannot be reached")
         self.asked.append(order.id)
         return self.reports.get(order.id)

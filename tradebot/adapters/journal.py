@@ -240,5 +240,6 @@ def _read_error(path: Path, error: Exception) -> JournalError:
 def _write_error(path: Path, error: Exception) -> JournalError:
     return JournalError(
         f"the journal {path} cannot be written: {error}",
-        hint="check free space and permissions of its folder; nothing was sent",
+        hint="check free space and permissions of its folder; nothing new is sent, and the next "
+        "start asks the exchange what became of what was out",
     )

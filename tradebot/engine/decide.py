@@ -46,10 +46,11 @@ def decide(
     `exposure_ppm` is the strategy's target, None to hold. `why` is its reason, in words.
     """
     position = state.positions.get(market)
-    if position is None or not is_held(state, market):
-        resting = _resting_protection(state.orders.of(market))
-        if resting is not None:
-            return (Cancel(resting, "nothing is left to guard"),)
+    if position is None or not position.sellable or not is_held(state, market):
+        if state.orders.unsettled:
+            resting = _resting_protection(state.orders.of(market))
+            if resting is not None:
+                return (Cancel(resting, "nothing is left to guard"),)
         if exposure_ppm is None or exposure_ppm <= 0 or market in state.feed.spent:
             return ()
         return _enter(state, market, candle, exposure_ppm, rules, is_contiguous, why)
@@ -77,11 +78,13 @@ def protect(state: State, market: str, rules: Rules, *, time: int) -> tuple[Acti
 
 def is_bare(state: State, market: str, rules: Rules) -> bool:
     """Return whether an open position lacks the stop or target that the rules ask for."""
+    orders = state.orders.of(market)
+    if len(orders) > 1:
+        return False  # Asked at every wake: an OCO at rest must cost nothing.
     position = state.positions.get(market)
     if position is None or not is_held(state, market):
         return False
     has_stop = bool(rules.stop_ppm or rules.trailing_ppm or position.stop)
-    orders = state.orders.of(market)
     if orders:
         return has_stop and _lone_target(orders) is not None
     return has_stop or bool(rules.target_ppm)

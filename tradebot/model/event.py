@@ -162,10 +162,11 @@ class OrderCancelled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderExpired:
-    """The exchange ended the order by its own rules (an OCO's other leg, no liquidity)."""
+    """The exchange ended the order: an OCO's other leg, no liquidity; or lost it, see `reason`."""
 
     at: int
     order_id: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,11 +6,11 @@ The same Session runs live, on a testnet, in the sandbox and in a backtest.
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 
 from tradebot.engine.actions import Action, Cancel, Place, PlaceOco, Refuse
 from tradebot.engine.decide import decide, flatten, is_bare, protect
 from tradebot.engine.reconcile import outcome_events, report_events
-from tradebot.engine.resolve import evidence, is_absent, may_be_absent
 from tradebot.engine.settings import Rules
 from tradebot.engine.state import State, apply
 from tradebot.model import event as ev
@@ -21,19 +21,19 @@ from tradebot.model.order import (
     Approved,
     Leg,
     Order,
-    OrderStatus,
     Outcome,
     Rejection,
     Unknown,
 )
 from tradebot.ports import Broker, Clock, Journal, Latch
+from tradebot.runtime.settling import Settler
 
 # Cancel, sell, protect: three rounds settle a market; more means that we go in circles.
 ROUNDS_MAX = 8
 # A position that the exchange let us neither guard nor sell is tried again, ever more rarely.
 BARE_MS_MIN, BARE_MS_MAX = 10_000, 600_000
 
-Ask = Callable[[], tuple[Action, ...]]
+Ask = Callable[[State], tuple[Action, ...]]
 Listener = Callable[[ev.Event, State], None]
 
 
@@ -62,8 +62,7 @@ class Session:
         self._latch = latch
         self._tell = tell
         self._window_ms = window_ms
-        # When an UNKNOWN order was first not found; a restart looks twice again.
-        self._missed: dict[str, int] = {}
+        self._settler = Settler(self, broker, clock)
         # Markets whose position stayed bare: when to try again, and how long we waited.
         self._bare: dict[str, tuple[int, int]] = {}
 
@@ -76,13 +75,13 @@ class Session:
         # Applied before they are written: what contradicts the books must not poison the journal,
         # where every restart would meet it.
         state = self.state
-        states: list[State] = []
+        told: list[tuple[ev.Event, State]] = []
         for event in events:
             state = apply(state, event)
-            states.append(state)
+            told.append((event, state))
         self.journal.append(events)
         self.state = state
-        for event, after in zip(events, states, strict=True):
+        for event, after in told:
             self._tell(event, after)
 
     # --- one candle -----------------------------------------------------------------------------
@@ -141,23 +140,20 @@ class Session:
         why: str = "",
     ) -> None:
         """Ask the engine about one market until it asks for nothing more."""
-
-        def ask() -> tuple[Action, ...]:
-            return decide(
-                self.state,
-                market,
-                candle,
-                exposure_ppm,
-                self._rules,
-                is_contiguous=is_contiguous,
-                why=why,
-            )
-
+        ask = partial(
+            decide,
+            market=market,
+            candle=candle,
+            exposure_ppm=exposure_ppm,
+            rules=self._rules,
+            is_contiguous=is_contiguous,
+            why=why,
+        )
         self._pursue(ask)
 
     def _pursue(self, ask: Ask) -> None:
         for _ in range(ROUNDS_MAX):
-            actions = ask()
+            actions = ask(self.state)
             if not actions:
                 return
             # Two carried out, one not: what was not is asked for again at the next candle.
@@ -171,38 +167,38 @@ class Session:
 
         Raises ExchangeUnavailable when the exchange cannot be asked.
         """
-        self.settle_only()
-        # Changed or not: the last time may have been refused, or cut short.
-        self.protect()
+        try:
+            self._settler.settle()
+        finally:
+            # Also after a failed read: what was filled must not wait for the next one.
+            self.protect()
 
     def protect(self) -> None:
-        """Place the stop and target that an open position lacks."""
+        """Place the stop and target that an open position lacks; what fails, ever more rarely."""
+        state = self.state
+        bare = [
+            market
+            for market, position in state.positions.items()
+            if position.sellable and is_bare(state, market, self._rules)
+        ]
+        if not bare:
+            self._bare.clear()
+            return
         now = self._clock.now_ms()
-        for market in sorted(self.state.positions):
+        for market in sorted(bare):
             due, waited = self._bare.get(market, (0, 0))
-            if now >= due and is_bare(self.state, market, self._rules):
-                self._pursue(self._asking(protect, market))
-            if not is_bare(self.state, market, self._rules):
-                self._bare.pop(market, None)
-            elif now >= due:
+            if now < due:
+                continue
+            self._pursue(self._asking(protect, market))
+            if is_bare(self.state, market, self._rules):
                 wait = min(max(2 * waited, BARE_MS_MIN), BARE_MS_MAX)
                 self._bare[market] = (now + wait, wait)
+            else:
+                self._bare.pop(market, None)
 
-    def settle_only(self) -> bool:
-        """Ask about every unsettled order and book what happened; return whether anything did.
-
-        Raises ExchangeUnavailable when the exchange cannot be asked.
-        """
-        unsettled = self.state.orders.unsettled
-        if not unsettled:
-            return False
-        resting = self._broker.open_order_filled()
-        changed = False
-        for order in list(unsettled.values()):
-            if order.status in RESTING and resting.get(order.id) == order.filled:
-                continue
-            changed |= self._settle_order(order)
-        return changed
+    def settle_only(self) -> None:
+        """Book what happened to unsettled orders, and act on none of it. Raises as `settle`."""
+        self._settler.settle()
 
     def open_orders(self) -> list[str]:
         """Return the ids of our orders that the exchange says are open.
@@ -214,40 +210,6 @@ class Session:
     def exchange_balances(self) -> Mapping[str, Decimal]:
         """Return what the exchange says the account holds. Raises ExchangeUnavailable."""
         return self._broker.balances()
-
-    def _settle_order(self, order: Order) -> bool:
-        now = self._clock.now_ms()
-        if order.status is OrderStatus.INTENDED:
-            reason = "the bot stopped before it was sent"
-            self.record([ev.OrderDropped(at=now, order_id=order.id, reason=reason)])
-            return True
-        report = self._broker.order_report(order)
-        if report is None:
-            return self._settle_missing(order)
-        self._missed.pop(order.id, None)
-        events = report_events(order, report, at=now)
-        self.record(events)
-        return bool(events)
-
-    def _settle_missing(self, order: Order) -> bool:
-        """Deal with an order that the exchange does not know: unknown, until absence is proved."""
-        now = self._clock.now_ms()
-        if order.status is OrderStatus.SENT:
-            cause = "the bot stopped before the answer; the exchange does not know it yet"
-            self.record([ev.OrderUnknown(at=now, order_id=order.id, cause=cause)])
-            return False
-        if order.status is not OrderStatus.UNKNOWN or not may_be_absent(order, now_ms=now):
-            return False
-        if self._broker.is_listed(order):
-            self._missed.pop(order.id, None)
-            return False
-        first = self._missed.setdefault(order.id, now)
-        if not is_absent(first_missed_ms=first, now_ms=now):
-            return False
-        proof = evidence(order, first_missed_ms=first, now_ms=now)
-        self.record([ev.OrderAbsent(at=now, order_id=order.id, evidence=proof)])
-        del self._missed[order.id]
-        return True
 
     # --- carrying out ---------------------------------------------------------------------------
 
@@ -302,7 +264,7 @@ class Session:
             return False
         if isinstance(outcome, Rejection):
             # "Unknown order": it has just filled or expired; the fill wins.
-            return self._settle_order(order)
+            return self._settler.settle_order(order)
         events = report_events(order, outcome, at=self._clock.now_ms())
         self.record(events)
         self._settle_siblings(order)
@@ -312,7 +274,7 @@ class Session:
         """Book the end of the OCO sibling that the exchange cancelled with `order`."""
         for other in self.state.orders.of(order.market):
             if other.status in RESTING and other.closed_at == order.closed_at:
-                self._settle_order(other)
+                self._settler.settle_order(other)
 
     def _refuse(self, action: Refuse) -> None:
         refused = action.refused
@@ -357,7 +319,7 @@ class Session:
         """Return `protect` or `flatten` of one market, asked of the state at the time."""
         # One time for all rounds: what was refused is known by the time at which it was tried.
         now = self._clock.now_ms()
-        return lambda: question(self.state, market, self._rules, time=now)
+        return lambda state: question(state, market, self._rules, time=now)
 
     def is_armed(self) -> bool:
         """Return whether the emergency stop lets us trade."""

@@ -39,6 +39,9 @@ def news(event: ev.Event, state: State) -> News | None:
                 f"{_order(state, event.order_id)}: no answer proves what became of it "
                 f"({event.cause}); it counts as filled until the exchange tells",
             )
+        case ev.OrderExpired(reason=reason) if reason:
+            text = f"{_order(state, event.order_id)}: {reason}"
+            return News(event.at, AlertLevel.ERROR, "error", text)
         case ev.OrderDropped():
             text = f"{_order(state, event.order_id)} was not sent: {event.reason}"
             return News(event.at, AlertLevel.WARNING, "order", text)

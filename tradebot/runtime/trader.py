@@ -45,7 +45,7 @@ class Trader:
         self._decide_latest(now_ms)
 
     def _decide_latest(self, now_ms: int) -> None:
-        """Decide the newest candle again, if it is fresh: what was done for it is not done twice."""
+        """Decide the newest candle again, if it is fresh: nothing is done for it twice."""
         state = self.session.state
         latest = state.feed.latest
         if state.started is None or not latest or now_ms - latest > self._fresh_ms:

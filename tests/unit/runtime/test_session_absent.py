@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.bot import NOW, Bot
-from tests.support.builders import BTC, fill, report
+from tests.support.builders import BTC, fill, report, rules
 from tradebot.engine.state import fold
 from tradebot.errors import ExchangeUnavailable
 from tradebot.model import event as ev
@@ -88,3 +88,42 @@ def test_absent_order_is_never_sent_again_and_frees_its_market() -> None:
     bot.step(hour=2)
     assert len(bot.broker.placed) == posted + 1
     assert len({each.order_id for each in bot.broker.placed}) == posted + 1
+
+
+def resting() -> Bot:
+    """Return a bot whose entry is filled and whose stop rests; the exchange then loses it."""
+    bot = Bot("filled", "accepted", by=rules(stop_ppm=50_000))
+    bot.step()
+    bot.broker.reports.clear()
+    return bot
+
+
+def test_resting_order_that_the_exchange_lost_is_ended_on_the_same_evidence_and_replaced() -> None:
+    bot = resting()
+    lost = bot.order(Leg.STOP).id
+    bot.clock.now = WINDOW_PAST
+    bot.session.settle()
+    assert lost in bot.state.orders.unsettled, "one look proves nothing"
+    bot.clock.now = WINDOW_PAST + 10_000
+    bot.session.settle()
+    ended = bot.state.orders.settled[lost]
+    assert ended.status is OrderStatus.EXPIRED
+    (event,) = (each for each in bot.journal.kept if isinstance(each, ev.OrderExpired))
+    assert event.reason.startswith("the exchange has lost it: 45 s after it was sent")
+    (stop,) = bot.state.orders.of(BTC)
+    assert (stop.leg, stop.status) == (Leg.STOP, OrderStatus.ACCEPTED)
+    assert stop.id != lost
+
+
+def test_fill_is_protected_though_the_question_after_it_fails() -> None:
+    """Symptom: a filled entry stood without a stop until the next candle."""
+    bot = Bot("unknown", "unknown", by=rules(fraction_ppm=300_000, stop_ppm=50_000), markets=2)
+    bot.step_all("100 100")
+    first, second = bot.state.orders.unsettled.values()
+    bot.broker.reports[first.id] = report(
+        first, OrderStatus.FILLED, fill(f"{first.quantity} @ 100")
+    )
+    bot.broker.unreachable = {second.id}
+    with pytest.raises(ExchangeUnavailable):
+        bot.session.settle()
+    assert [each.leg for each in bot.state.orders.of(first.market)] == [Leg.STOP]

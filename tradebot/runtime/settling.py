@@ -1,0 +1,97 @@
+"""Asking the exchange what became of our orders, and booking what it proves.
+
+Law: a failed question proves nothing and stops no other question; an order is given up only when
+two endpoints, twice and apart, do not know it.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from tradebot.engine.reconcile import report_events
+from tradebot.engine.resolve import evidence, is_absent, may_be_absent
+from tradebot.engine.state import State
+from tradebot.errors import ExchangeUnavailable
+from tradebot.model import event as ev
+from tradebot.model.order import RESTING, Order, OrderStatus
+from tradebot.ports import Broker, Clock
+
+
+class Books(Protocol):
+    """Who keeps the state and makes events durable: the Session."""
+
+    state: State
+
+    def record(self, events: Sequence[ev.Event]) -> None:
+        """Make events durable and apply them."""
+        ...
+
+
+class Settler:
+    """What is asked about unsettled orders, and what the answers mean for the books."""
+
+    def __init__(self, books: Books, broker: Broker, clock: Clock) -> None:
+        self._books = books
+        self._broker = broker
+        self._clock = clock
+        # When an order was first not found; a restart looks twice again.
+        self._missed: dict[str, int] = {}
+
+    def settle(self) -> None:
+        """Ask about every unsettled order and book what happened.
+
+        Raises ExchangeUnavailable when one could not be asked about, after asking about the others.
+        """
+        unsettled = self._books.state.orders.unsettled
+        if not unsettled:
+            return
+        resting = self._broker.open_order_filled()
+        failed: ExchangeUnavailable | None = None
+        for order in list(unsettled.values()):
+            if order.status in RESTING and resting.get(order.id) == order.filled:
+                continue
+            try:
+                self.settle_order(order)
+            except ExchangeUnavailable as error:
+                failed = error
+        if failed is not None:
+            raise failed
+
+    def settle_order(self, order: Order) -> bool:
+        """Ask about one order and book what happened; return whether anything did."""
+        now = self._clock.now_ms()
+        if order.status is OrderStatus.INTENDED:
+            reason = "the bot stopped before it was sent"
+            self._books.record([ev.OrderDropped(at=now, order_id=order.id, reason=reason)])
+            return True
+        report = self._broker.order_report(order)
+        if report is None:
+            return self._settle_missing(order)
+        self._missed.pop(order.id, None)
+        events = report_events(order, report, at=now)
+        self._books.record(events)
+        return bool(events)
+
+    def _settle_missing(self, order: Order) -> bool:
+        """Deal with an order that the exchange does not know: as it was, until that is proved."""
+        now = self._clock.now_ms()
+        if order.status is OrderStatus.SENT:
+            cause = "the bot stopped before the answer; the exchange does not know it yet"
+            self._books.record([ev.OrderUnknown(at=now, order_id=order.id, cause=cause)])
+            return False
+        if not may_be_absent(order, now_ms=now):
+            return False
+        if self._broker.is_listed(order):
+            self._missed.pop(order.id, None)
+            return False
+        first = self._missed.setdefault(order.id, now)
+        if not is_absent(first_missed_ms=first, now_ms=now):
+            return False
+        proof = evidence(order, first_missed_ms=first, now_ms=now)
+        if order.status is OrderStatus.UNKNOWN:
+            self._books.record([ev.OrderAbsent(at=now, order_id=order.id, evidence=proof)])
+        else:
+            # It was accepted once: a testnet is wiped now and then, with all its orders.
+            reason = f"the exchange has lost it: {proof}"
+            self._books.record([ev.OrderExpired(at=now, order_id=order.id, reason=reason)])
+        del self._missed[order.id]
+        return True
