@@ -92,7 +92,8 @@ def test_files_that_contradict_the_options_are_named(folder: Path) -> None:
     assert "two candle files are of the same market" in refused(2, "run", *both)
     two = ("--candles", name, "--markets", "BTC/USDT,ETH/USDT")
     assert "2 markets are named for 1 candle files" in refused(2, "run", *two)
-    assert "write base and quote" in refused(2, "run", "--candles", name, "--markets", "ETH")
+    other = refused(2, "run", "--candles", name, "--markets", "ETH/USDT")
+    assert "BTC-USDT-1h.csv is named as BTC/USDT, not ETH/USDT" in other
     assert "1h apart" in refused(1, "run", "--candles", name, "--timeframe", "4h")
     spanned = "they span 2023-01-01T00:00:00Z to 2023-01-02T00:00:00Z"
     for command in ("run", "backtest"):

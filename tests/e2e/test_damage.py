@@ -148,7 +148,7 @@ def test_folder_in_the_place_of_a_file_is_named(traded: Path, name: str) -> None
 
 def test_file_in_the_place_of_the_logs_is_named(busy: Path) -> None:
     (busy / "logs").write_text("a file")
-    words = refused(6, "run")
+    words = refused(1, "run")
     assert "the latch cannot be armed" in words
     assert "set [paths] logs" in words
     assert "there is no run yet" in refused(3, "report")
@@ -162,7 +162,7 @@ def test_logs_that_cannot_be_written_are_named(busy: Path) -> None:
 
 def test_full_disk_ends_in_words_and_loses_nothing(busy: Path) -> None:
     with full_disk():
-        assert "cannot be armed" in refused(6, "run")
+        assert "cannot be armed" in refused(1, "run")
     before = typed("run", "--json").json["head"]
     with full_disk():
         words = refused(1, "run")

@@ -158,7 +158,7 @@ def test_kill_where_the_latch_cannot_be_written_says_so_and_halts_all_the_same(
     killed = typed("kill", "--json", code=7).json
     assert killed["halted"] is True
     assert "cannot be written" in killed["problems"][0]
-    refused(6, "run")
+    refused(1, "run")
 
 
 @pytest.mark.long

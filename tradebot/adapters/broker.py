@@ -57,6 +57,10 @@ STATUS = {
     "closed": OrderStatus.FILLED,
     "canceled": OrderStatus.CANCELLED,
     "expired": OrderStatus.EXPIRED,
+    "rejected": OrderStatus.REJECTED,
+    # Not ended yet: a cancel, or the order itself, is still on its way.
+    "canceling": OrderStatus.ACCEPTED,
+    "PENDING_NEW": OrderStatus.ACCEPTED,
 }
 TEXT_MAX = 200
 # Clocks differ: the list is asked for from a little before the order was sent.

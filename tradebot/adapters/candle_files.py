@@ -114,8 +114,9 @@ def read_raw(path: Path, *, symbol: str | None = None, timeframe: str | None = N
     symbol = symbol_in(name) if symbol is None else check_symbol(symbol)
     if symbol is None:
         raise DataError(
-            f"{name}: the file name does not tell the market",
-            "add --symbol BTC/USDT, or name the file like BTC-USDT-1h.csv",
+            f"{name or path}: the file name does not tell the market",
+            "name the file like BTC-USDT-1h.csv, or name the market: --markets BTC/USDT to trade "
+            "it, --symbol BTC/USDT to import it",
         )
     declared = None if timeframe is None else timeframe_ms(timeframe)
     frame, time_name, first_line = _load(path)

@@ -5,7 +5,7 @@ Reads are retried a few times, orders never.
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from math import isfinite
+from math import ceil, isfinite
 from typing import Any, TypeVar
 
 import ccxt.async_support as ccxt
@@ -108,9 +108,12 @@ class ExchangeReader:
                 step=parse_decimal(entry["precision"]["amount"]),
                 quantity_min=parse_decimal(limits["amount"]["min"] or "0"),
                 notional_min=parse_decimal(limits["cost"]["min"] or "0"),
-                maker_ppm=int(maker * PPM),
-                taker_ppm=int(taker * PPM),
+                # Up: a fee is never expected to be less than it is.
+                maker_ppm=ceil(maker * PPM),
+                taker_ppm=ceil(taker * PPM),
+                # Binance, the only exchange so far, takes it from what an order receives.
                 fee_asset=FeeAsset.RECEIVED,
+                quantity_max=_smallest_maximum(limits),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise self._broken(f"the rules of {symbol}", error) from error
@@ -172,6 +175,13 @@ class ExchangeReader:
             f"{self._client.exchange} answered rubbish when asked for {what}: {str(answer)[:80]!r}",
             hint="a proxy or captive portal may be answering in its place",
         )
+
+
+def _smallest_maximum(limits: Mapping[str, Any]) -> Decimal | None:
+    """Return the largest quantity of any order, market orders too; 0 and absence mean no limit."""
+    given = (limits.get(kind, {}).get("max") for kind in ("amount", "market"))
+    maxima = [parse_decimal(text) for text in given if text is not None]
+    return min((each for each in maxima if each > 0), default=None)
 
 
 def _table(symbol: str, timeframe_ms: int, rows: object, exchange: str) -> CandleTable:

@@ -191,11 +191,20 @@ def verify(path: Path) -> Verdict:
                 return Verdict(0, GENESIS, f"SQLite: {answer}")
             for entry in _entries(db, path):
                 count, head = entry.seq, entry.hash
+            written = _highest_written(db)
+            if written != count:
+                fault = f"{path}: of {written} events the last {written - count} are gone"
+                return Verdict(count, head, fault)
         except sqlite3.DatabaseError as error:
             return Verdict(count, head, f"SQLite: {error}")
         except JournalError as error:
             return Verdict(count, head, error.message)
     return Verdict(count, head, "")
+
+
+def _highest_written(db: sqlite3.Connection) -> int:
+    row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def _entries(db: sqlite3.Connection, path: Path) -> Iterator[Entry]:

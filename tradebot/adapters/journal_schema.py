@@ -22,11 +22,15 @@ def apply_migrations(path: Path) -> None:
 
 @migrations()
 def m001_events(db: Database) -> None:
-    """Create the append-only table of events."""
+    """Create the append-only table of events.
+
+    AUTOINCREMENT keeps the highest number ever given in a table of its own, so that a tail that
+    was cut off is missed.
+    """
     db.execute(
         """
         CREATE TABLE events (
-            seq INTEGER PRIMARY KEY CHECK (seq > 0),
+            seq INTEGER PRIMARY KEY AUTOINCREMENT CHECK (seq > 0),
             at INTEGER NOT NULL,
             kind TEXT NOT NULL,
             market TEXT,

@@ -28,8 +28,8 @@ def header(mode: str, config: Config, spec: RunSpec) -> str:
     costs = config.costs
     lines.append(
         f"  {prices(config, spec)}; {plain(config.sandbox.cash)} {_quote(config)}; "
-        f"taker fee {percent(costs.taker_fee_fraction)}, slippage "
-        f"{percent(costs.slippage_fraction)}, fills at the next open; "
+        f"taker fee {exact(costs.taker_fee_fraction)}, slippage "
+        f"{exact(costs.slippage_fraction)}, fills at the next open; "
         f"strategy {config.strategy.name}"
     )
     return "\n".join(lines)
@@ -64,6 +64,13 @@ def listener(say: Callable[[str], None]) -> Callable[[Event, State], None]:
 def percent(fraction: Decimal | None) -> str:
     """Return a fraction as a percentage with its sign dropped when positive: 0.001 -> 0.10 %."""
     return "n/a" if fraction is None else f"{fraction * 100:.2f} %"
+
+
+def exact(fraction: Decimal) -> str:
+    """Return a fraction as a percentage with every digit it has: 0.000751 -> 0.0751 %."""
+    from tradebot.model.money import plain
+
+    return f"{plain(fraction * 100)} %"
 
 
 def gain(fraction: Decimal | None) -> str:

@@ -57,6 +57,13 @@ def groups_text(result: Report) -> list[str]:
         parts = [f"{name} {signed(net)} ({count})" for name, (count, net) in group.items()]
         if parts:
             lines.append(f"{title}: " + ", ".join(parts))
+    if result.unrealised.quantize(Decimal("0.01")):
+        lines.append(
+            f"in open positions, and in rests too small to sell: {signed(result.unrealised)}"
+        )
+    if result.rejected:
+        parts = [f"{code} {count}" for code, count in result.rejected.items()]
+        lines.append("rejected by the exchange: " + ", ".join(parts))
     if result.refused:
         parts = [f"{control} {count}" for control, count in result.refused.items()]
         lines.append("refused by the gate: " + ", ".join(parts))

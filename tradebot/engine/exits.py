@@ -45,5 +45,5 @@ def exit_reason(
         return "time"
     if level >= candle.close:
         # The stop belongs above the market: it would have been hit inside the candle.
-        return "trailing stop"
+        return "trailing stop" if rules.trailing_ppm else "stop passed"
     return ""

@@ -10,6 +10,7 @@ from decimal import Decimal
 from tradebot.engine import valuation
 from tradebot.engine.rules.arithmetic import portion, portion_up
 from tradebot.engine.rules.costs import affordable_cash, kept, notional
+from tradebot.engine.rules.exits import is_stop_clear, stop_price
 from tradebot.engine.settings import Rules
 from tradebot.engine.state import State
 from tradebot.model.account import TradingState
@@ -27,7 +28,9 @@ def order_id(state: State, intent: Intent) -> str:
     """
     assert state.started is not None, "a session has started"
     bot = state.started.bot
-    account = f"{state.started.exchange}|{state.started.mode}"
+    started = state.started
+    named = (started.exchange, started.mode, started.account)
+    account = "|".join(part for part in named if part)  # A journal older than accounts has none.
     parts = (bot, account, intent.market, intent.closed_at, intent.strategy, intent.leg)
     key = "|".join(map(str, (*parts, intent.sequence)))
     digest = hashlib.sha256(key.encode()).hexdigest()
@@ -86,6 +89,7 @@ def _check(
     worth = notional(price, scale.quantity(intent.quantity), scale.lot, scale.lot_cash)
     return (
         _check_notional(state, intent, rules, worth)
+        or _check_stop(state, intent, rules, price)
         or _check_sellable(state, intent, rules, price)
         or _check_holdings(state, intent, rules, worth, price)
         or _check_balance(state, intent, rules, worth)
@@ -104,6 +108,25 @@ def _check_notional(state: State, intent: Intent, rules: Rules, worth: int) -> R
             f"order worth {plain(value)} is above the limit {plain(rules.order_notional_max)}",
         )
     return None
+
+
+def _check_stop(state: State, intent: Intent, rules: Rules, price: int) -> Refused | None:
+    """Refuse an entry whose stop would lie at the market: the tick is too coarse for it."""
+    scale = state.scales[intent.market]
+    # The nearer of the two counts: it is the one that will rest.
+    distance_ppm = min((each for each in (rules.stop_ppm, rules.trailing_ppm) if each), default=0)
+    stop = stop_price(price, distance_ppm, scale.tick)
+    if not distance_ppm or is_stop_clear(price, stop, scale.tick):
+        return None
+    limit, value = scale.price_decimal(2 * scale.tick), scale.price_decimal(price - stop)
+    return _refused(
+        intent,
+        "stop_distance_min",
+        limit,
+        value,
+        f"the stop would lie {plain(value)} under the price, less than two ticks, {plain(limit)}; "
+        "raise [exits] stop_fraction or drop the market",
+    )
 
 
 def _check_sellable(state: State, intent: Intent, rules: Rules, price: int) -> Refused | None:

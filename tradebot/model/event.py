@@ -27,6 +27,7 @@ class SessionStarted:
     config_hash: str
     balances: dict[str, Decimal]
     version: str
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,6 +54,7 @@ class Ledger:
     fees: dict[str, Decimal] = field(default_factory=dict)
     fills: int = 0
     refused: dict[str, int] = field(default_factory=dict)
+    rejected: dict[str, int] = field(default_factory=dict)
     orders: dict[str, tuple[Leg, str]] = field(default_factory=dict)
 
     @property
@@ -83,6 +84,8 @@ def ledger(events: Iterable[ev.Event]) -> Ledger:
                 sums.orders[event.order_id] = (event.leg, event.reason)
             case ev.IntentRefused():
                 sums.refused[event.control] = sums.refused.get(event.control, 0) + 1
+            case ev.OrderRejected():
+                sums.rejected[event.code] = sums.rejected.get(event.code, 0) + 1
             case _:
                 pass
     if sums.state.started is None:

@@ -39,7 +39,11 @@ class OpenPosition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """A run in figures. Amounts in `quote`; fractions 0…1, None where there is nothing to say."""
+    """A run in figures. Amounts in `quote`; fractions 0…1, None where there is nothing to say.
+
+    `net` is `realised`, by trades that have ended, plus `unrealised`: open positions, and rests of
+    coins too small to sell, at the last closes.
+    """
 
     mode: str
     exchange: str
@@ -51,6 +55,7 @@ class Report:
     equity: Decimal
     net: Decimal
     realised: Decimal
+    unrealised: Decimal
     fraction: Decimal | None
     hold_fraction: Decimal | None
     drawdown_max: Decimal
@@ -59,6 +64,7 @@ class Report:
     profit_factor: Decimal | None
     fees: dict[str, Decimal]
     refused: dict[str, int]
+    rejected: dict[str, int]
     days: tuple[Day, ...]
     positions: tuple[OpenPosition, ...]
     by_market: dict[str, tuple[int, Decimal]]
@@ -72,6 +78,7 @@ def report(events: Iterable[Event]) -> Report:
     assert started is not None, "ledger refuses an empty journal"
     final = equity(sums.state)
     opening = sums.opening_equity
+    realised = sum((trade.net for trade in sums.trades), start=ZERO)
     curve = [opening, *(mark.equity for mark in sums.marks)]
     return Report(
         mode=started.mode,
@@ -83,7 +90,8 @@ def report(events: Iterable[Event]) -> Report:
         opening=opening,
         equity=final,
         net=final - opening,
-        realised=sum((trade.net for trade in sums.trades), start=ZERO),
+        realised=realised,
+        unrealised=final - opening - realised,
         fraction=metrics.growth(opening, final),
         hold_fraction=metrics.held_return(sums),
         drawdown_max=metrics.drawdown_max(curve),
@@ -92,6 +100,7 @@ def report(events: Iterable[Event]) -> Report:
         profit_factor=metrics.profit_factor(sums.trades),
         fees=dict(sorted(sums.fees.items())),
         refused=dict(sorted(sums.refused.items())),
+        rejected=dict(sorted(sums.rejected.items())),
         days=_days(sums, final),
         positions=_positions(sums),
         by_market=_grouped((trade.market.partition(":")[2], trade.net) for trade in sums.trades),

@@ -20,7 +20,7 @@ from tradebot.engine.state import State, fold
 from tradebot.errors import ConfigError
 from tradebot.model.timeframe import timeframe_ms
 from tradebot.ports import Broker, Clock, Journal, Latch
-from tradebot.runtime.checks import check_same_story, check_sandbox
+from tradebot.runtime.checks import check_same_story, check_sandbox, check_supported
 from tradebot.runtime.config import Config
 from tradebot.runtime.feed import Feed
 from tradebot.runtime.runs import Run
@@ -201,6 +201,7 @@ def testnet(
     """
     from tradebot.adapters.ccxt_client import ClientSettings
 
+    check_supported(config)
     with _closing([]) as opened:
         journal = MemoryJournal() if is_blind else SqliteJournal(run.journal)
         opened.append(journal)

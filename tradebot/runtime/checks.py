@@ -52,6 +52,15 @@ def check_sandbox(config: Config) -> None:
         )
 
 
+def check_supported(config: Config) -> None:
+    """Raise ConfigError for an exchange whose orders nobody here has proved."""
+    if config.exchange.id != SANDBOX_EXCHANGE:
+        raise ConfigError(
+            f"orders on {config.exchange.id} are not supported yet",
+            hint=f'set [exchange] id = "{SANDBOX_EXCHANGE}"',
+        )
+
+
 def check_same_story(run: Run, state: State, *, has_orders: bool) -> None:
     """Raise BooksDisagree where one of journal and sandbox has orders that the other lost."""
     orders = (*state.orders.unsettled.values(), *state.orders.settled.values())

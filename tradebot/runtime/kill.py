@@ -10,6 +10,7 @@ from decimal import Decimal
 from tradebot.adapters.clock import WallClock
 from tradebot.adapters.journal import entries
 from tradebot.adapters.latch import FileLatch
+from tradebot.engine.resolve import APART_MS
 from tradebot.engine.state import fold
 from tradebot.errors import AccountLocked, Halted, JournalError, NotFoundError, TradebotError
 from tradebot.model.money import ZERO
@@ -184,9 +185,17 @@ def _reopened_bot(
     )
 
 
+def _settle(bot: Bot) -> None:
+    """Settle what is out; an order that the exchange has lost is given up on its second look."""
+    bot.session.settle_only()
+    if bot.session.state.orders.unsettled.keys() - set(bot.session.open_orders()):
+        bot.clock.sleep_until(bot.clock.now_ms() + APART_MS)
+        bot.session.settle_only()
+
+
 def _clear_with(bot: Bot, result: Killed, *, is_flattening: bool) -> None:
     session = bot.session
-    session.settle_only()
+    _settle(bot)
     before = set(session.state.orders.unsettled)
     session.cancel_all("emergency stop")
     unknown = session.open_orders()

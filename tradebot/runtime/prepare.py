@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tradebot.adapters.candle_files import read_candles
+from tradebot.adapters.candle_names import symbol_in
 from tradebot.adapters.candles import market_name, open_existing
 from tradebot.candles import CandleTable
 from tradebot.errors import NotFoundError, UsageError
@@ -158,6 +159,13 @@ def _read_files(request: Request) -> tuple[CandleTable, ...]:
     for path in request.candles:
         if not path.exists():
             raise NotFoundError(f"{path}: no such file", hint="check the path of --candles")
+    for path, symbol in zip(request.candles, request.markets, strict=False):
+        told = symbol_in(path.name)
+        if told not in (None, symbol):
+            raise UsageError(
+                f"{path.name} is named as {told}, not {symbol}",
+                hint="leave out --markets, or rename the file if its name is wrong",
+            )
     symbols = (request.candles and request.markets) or (None,) * len(request.candles)
     tables = tuple(
         read_candles(path, symbol=symbol, timeframe=request.timeframe)

@@ -60,7 +60,8 @@ def check_latch(config: Config) -> FileLatch:
             latch.arm("first run")
         except OSError as error:
             hint = "make the logs folder writable, or set [paths] logs"
-            raise Halted(f"the latch cannot be armed: {error.strerror}", hint=hint) from error
+            message = f"the latch cannot be armed: {error.strerror}"
+            raise TradebotError(message, hint=hint) from error
     if not latch.is_armed():
         raise Halted(
             f"trading is halted: {latch.state().reason}",

@@ -37,6 +37,7 @@ def started_event(
         config_hash=config.digest(),
         balances={asset: balances.get(asset, Decimal(0)) for asset in sorted(coins)},
         version=__version__,
+        account=config.exchange.account,
     )
 
 

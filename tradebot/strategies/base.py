@@ -88,7 +88,8 @@ def strategy_errors(what: str, error_type: type[TradebotError] = StrategyError) 
         raise
     # One of the three places where `except Exception` is allowed: a strategy is the user's own
     # code and may raise anything; the program must name it and stop in order, not crash.
-    except Exception as error:
+    # SystemExit too: it would end the bot without a word, with positions open.
+    except (Exception, SystemExit) as error:
         raise error_type(
             f"{what} raised {type(error).__name__}: {error}",
             hint="run it on a candle file with `tradebot backtest` to see where",

@@ -167,7 +167,10 @@ def test_name_without_a_symbol_asks_for_it(tmp_path: Path) -> None:
     path = write(tmp_path, HEADER, row(0), row(1), name="candles.csv")
     error = refusal(path)
     assert error.message == "candles.csv: the file name does not tell the market"
-    assert error.hint == "add --symbol BTC/USDT, or name the file like BTC-USDT-1h.csv"
+    assert error.hint == (
+        "name the file like BTC-USDT-1h.csv, or name the market: --markets BTC/USDT to trade it, "
+        "--symbol BTC/USDT to import it"
+    )
     assert read_candles(path, symbol="SOL/USDT").symbol == "SOL/USDT"
 
 

@@ -60,7 +60,7 @@ def test_time_closes_at_the_limit() -> None:
 
 
 def test_stop_at_or_above_the_close_is_due_now() -> None:
-    for level, reason in ((99, ""), (100, "trailing stop"), (101, "trailing stop")):
+    for level, reason in ((99, ""), (100, "stop passed"), (101, "stop passed")):
         assert exit_reason(HELD, candle("100"), 1, rules(), level) == reason
 
 

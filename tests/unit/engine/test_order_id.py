@@ -30,6 +30,13 @@ def test_id_is_this_for_ever() -> None:
     assert order_id(_state(), intent()) == "tb0d6e40-b1103403e783a411138088a1"
 
 
+def test_id_differs_between_accounts() -> None:
+    state = _state()
+    assert state.started is not None
+    other = replace(state, started=replace(state.started, account="savings"))
+    assert order_id(other, intent()) != order_id(state, intent())
+
+
 @pytest.mark.parametrize(
     "other",
     [

@@ -1,5 +1,6 @@
 """The gate: every control one step under, at and over its limit, and the message it gives."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -115,9 +116,28 @@ def test_limits_are_rounded_against_the_owner_to_the_last_cash_unit() -> None:
     half = rules(position_ppm_max=500_000)
     assert _refused(odd, "buy 500 BTC @ 1", half) is None
     assert _refused(odd, "buy 500.00000001 BTC @ 1", half) is not None
-    # One ppm of 5.00000501 is 0.00000500000501, of which the stop takes 0.00000501: 5 are left.
-    assert _refused(odd, "buy 5.00000501 BTC @ 1", rules(stop_ppm=1)) is not None
-    assert _refused(odd, "buy 5.00000502 BTC @ 1", rules(stop_ppm=1)) is None
+    # A fifth lower, 6.25000001 is worth 5.000000008: too little by the last unit.
+    odd = state_with(replace(fine, tick=d("0.1")), balances={"USDT": "1000.00000001"})
+    assert _refused(odd, "buy 6.25000001 BTC @ 1", rules(stop_ppm=200_000)) is not None
+    assert _refused(odd, "buy 6.25000002 BTC @ 1", rules(stop_ppm=200_000)) is None
+
+
+@pytest.mark.parametrize(("price", "is_refused"), [("66", True), ("67", False)])
+def test_stop_must_lie_two_ticks_under_the_price(price: str, is_refused: bool) -> None:
+    """Symptom: where a tick is a percent, each entry was stopped out as it filled."""
+    # 2 % under 66 is 64.68, the tick above it 65: one tick. Under 67 it is 65.66: 66, one too;
+    # 3 % under 67 is 64.99: 65, two ticks.
+    by = rules(stop_ppm=20_000 if is_refused else 30_000)
+    refused = _refused(state_with(), f"buy 1 BTC @ {price}", by)
+    if not is_refused:
+        assert refused is None
+        return
+    assert refused is not None
+    assert (refused.control, refused.limit, refused.value) == ("stop_distance_min", 2, 1)
+    assert refused.message == (
+        "BTC/USDT: the stop would lie 1 under the price, less than two ticks, 2; "
+        "raise [exits] stop_fraction or drop the market"
+    )
 
 
 def test_quantity_left_after_the_fee_in_base_must_be_sellable() -> None:
@@ -196,7 +216,7 @@ def test_notional_minimum_with_coarse_lots_counts_the_lot_that_the_fee_breaks() 
 def test_notional_minimum_counts_the_way_down_to_the_stop() -> None:
     # A fifth lower, 6.25 is worth 5: one lot less is refused.
     _check(
-        state_with(market(fee_asset=FeeAsset.QUOTE)),
+        state_with(market(tick="0.1", fee_asset=FeeAsset.QUOTE)),
         rules(stop_ppm=200_000),
         passes="buy 6.25 BTC @ 1",
         fails="buy 6.249 BTC @ 1",

@@ -26,6 +26,11 @@ def below(price: int, tick: int) -> int:
     return (price - 1) // tick * tick
 
 
+def is_stop_clear(price: int, stop: int, tick: int) -> bool:
+    """Return whether a stop is two ticks or more under the price: rounding alone takes one."""
+    return price - stop >= 2 * tick
+
+
 def is_time_up(opened_at: int, closed_at: int, held_ms_max: int) -> bool:
     """Return whether a position was held for `held_ms_max` or more. 0 = no limit."""
     return held_ms_max > 0 and closed_at - opened_at >= held_ms_max
