@@ -65,15 +65,16 @@ class Settler:
             return True
         report = self._broker.order_report(order)
         if report is None:
-            return self._settle_missing(order)
+            return self._settle_missing(order, asked_ms=now)
         self._missed.pop(order.id, None)
         events = report_events(order, report, at=now)
         self._books.record(events)
         return bool(events)
 
-    def _settle_missing(self, order: Order) -> bool:
+    def _settle_missing(self, order: Order, *, asked_ms: int) -> bool:
         """Deal with an order that the exchange does not know: as it was, until that is proved."""
-        now = self._clock.now_ms()
+        # A look counts from when it was asked: a slow answer is of a time before it came.
+        now = asked_ms
         if order.status is OrderStatus.SENT:
             cause = "the bot stopped before the answer; the exchange does not know it yet"
             self._books.record([ev.OrderUnknown(at=now, order_id=order.id, cause=cause)])
