@@ -4,7 +4,7 @@ Law: it answers as `runtime/feed.py` does: only closed candles, oldest first, ea
 """
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
 
@@ -70,11 +70,12 @@ class SimulatedFeed:
             for name, each in self._columns.items()
         )
 
-    def begin(self, after_ms: int) -> None:
-        """Fetch history up to `after_ms`."""
+    def begin(self, after_ms: int, decided: Mapping[str, int]) -> None:
+        """Fetch history up to `after_ms`, of each market up to what it has decided."""
         self._read()
         self._next = {
-            name: bisect_right(each.closed_at, after_ms) for name, each in self._columns.items()
+            name: bisect_right(each.closed_at, min(after_ms, decided.get(name, after_ms)))
+            for name, each in self._columns.items()
         }
 
     def last_candles(self, closed_at: int) -> dict[str, Candle]:

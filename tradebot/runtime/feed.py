@@ -61,14 +61,17 @@ class Feed:
         self._warmup = required_candles(strategy, params)
         self._windows: dict[str, CandleTable] = {}
 
-    def begin(self, after_ms: int) -> None:
+    def begin(self, after_ms: int, decided: Mapping[str, int]) -> None:
         """Fetch the history that the strategy needs up to `after_ms`.
 
-        Raises ExchangeUnavailable.
+        `decided` is the newest decided close of each market: a candle of another market that came
+        late is left to `refresh`, which tells it. Raises ExchangeUnavailable.
         """
         wanted = dict.fromkeys(self._markets, self._warmup)
         tables = self._source.candles(wanted, self._timeframe_ms, now_ms=after_ms)
-        for symbol, table in tables.items():
+        for symbol, fetched in tables.items():
+            closed_at = decided.get(self._markets[symbol], after_ms)
+            table = fetched.between(0, closed_at - self._timeframe_ms + 1)
             self._windows[symbol] = table
             self._keep(self._markets[symbol], table)
 

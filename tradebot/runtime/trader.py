@@ -38,7 +38,8 @@ class Trader:
         The same path serves a first start, a restart and a crash; after an orderly stop it changes
         nothing. Raises ExchangeUnavailable.
         """
-        self._feed.begin(self.session.state.feed.latest or now_ms)
+        known = self.session.state.feed
+        self._feed.begin(known.latest or now_ms, known.closed_at)
         self.session.settle()
         # A crash may have come between a fill and its stop.
         self.session.protect()
