@@ -282,7 +282,6 @@ class World:
         session = Session(
             self.journal.folded,
             rules=self._rules,
-            timeframe_ms=self.options.timeframe_ms,
             broker=self.broker,
             journal=self.journal,
             clock=self,

@@ -24,7 +24,6 @@ class Bot:
         self.session = Session(
             State(),
             rules=by or rules(),
-            timeframe_ms=HOUR,
             broker=self.broker,
             journal=self.journal,
             clock=self.clock,

@@ -48,7 +48,6 @@ class TinyMarket:
         self.session = Session(
             State(),
             rules=by,
-            timeframe_ms=HOUR,
             broker=self.broker,
             journal=self.journal,
             clock=self.clock,

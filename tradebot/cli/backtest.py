@@ -59,7 +59,8 @@ def _tested(wanted: Request, *, quiet: bool) -> tuple[Prepared, BacktestResult]:
     if not quiet:
         note(header("backtest", prepared.config, prepared.spec))
     chosen = prepared.chosen
-    check_contract(chosen.strategy, chosen.params, prepared.tables[0].frame())
+    for table in prepared.tables:
+        check_contract(chosen.strategy, chosen.params, table.frame())
     with progress("Backtest", sum(len(table) for table in prepared.tables)) as advance:
         seen = 0
 

@@ -27,6 +27,7 @@ def kill(
     """Halt trading now, cancel our orders; exit 7 if anything asked for is not confirmed."""
     from tradebot.cli.output import emit
     from tradebot.cli.stopping import killed, said_latched
+    from tradebot.errors import NotConfirmed
 
     result = killed(
         run_name=run,
@@ -37,7 +38,7 @@ def kill(
         on_latched=lambda: said_latched(quiet=as_json),
     )
     emit(_json(result), _text(result), as_json)
-    raise typer.Exit(7 if result.problems else 0)
+    raise typer.Exit(NotConfirmed.exit_code if result.problems else 0)
 
 
 def resume(

@@ -1,6 +1,7 @@
-"""Decimals for money: the one door from float, exact units, and the context that traps floats.
+"""Decimals for money: the door from float, exact units, and the context that traps floats.
 
-Law: `from_float` is the only place where a float may become money.
+Law: a float becomes money in `from_float`, rounded, or a column of them in
+`CandleTable.price_units`, exactly or not at all; nowhere else.
 """
 
 from decimal import (

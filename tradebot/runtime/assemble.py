@@ -311,7 +311,6 @@ def _session(
     return Session(
         state,
         rules=config.rules(),
-        timeframe_ms=timeframe_ms(config.bot.timeframe),
         broker=broker,
         journal=journal,
         clock=clock,

@@ -18,7 +18,7 @@ from tradebot.adapters.redact import Redactor
 from tradebot.engine.state import State
 from tradebot.errors import ExchangeUnavailable, Halted, TradebotError
 from tradebot.model.event import Event
-from tradebot.ports import AlertLevel
+from tradebot.ports import AlertLevel, Alerts
 from tradebot.runtime import assemble
 from tradebot.runtime.assemble import Bot
 from tradebot.runtime.config import Config
@@ -138,7 +138,7 @@ def _started(
     watcher: Watcher,
     unlocking: Unlocking,
     redactor: Redactor | None = None,
-) -> Iterator[tuple[Listener, AlertQueue]]:
+) -> Iterator[tuple[Listener, Alerts]]:
     """Hold lock, log file and alert queue around a run; yield who hears the events."""
     redactor = redactor or Redactor()
     clock = WallClock()

@@ -1,9 +1,8 @@
-"""The sandbox exchange in this process: its record, its server, and the door others find it by."""
+"""The sandbox exchange in this process: its record, its server, and how to reach it."""
 
 import json
 import os
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +10,6 @@ from tradebot.errors import TradebotError
 from tradebot.sandbox.book import Book
 from tradebot.sandbox.record import resume
 from tradebot.sandbox.server import SandboxServer
-
-
-@dataclass(frozen=True, slots=True)
-class Door:
-    """How to reach a running sandbox."""
-
-    url: str
-    key: str
-    secret: str
 
 
 class SandboxHost:
@@ -56,14 +46,6 @@ class SandboxHost:
             self._door.unlink(missing_ok=True)
         self._server.stop()
         self._book.close()
-
-
-def read_door(path: Path) -> Door | None:
-    """Return how to reach the sandbox of a running bot; None where none left its door open."""
-    try:
-        return Door(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None
 
 
 def sandbox_urls(base: str) -> dict[str, Any]:

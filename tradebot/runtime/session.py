@@ -45,7 +45,6 @@ class Session:
         state: State,
         *,
         rules: Rules,
-        timeframe_ms: int,
         broker: Broker,
         journal: Journal,
         clock: Clock,
@@ -55,7 +54,6 @@ class Session:
     ) -> None:
         self.state = state
         self._rules = rules
-        self._timeframe_ms = timeframe_ms
         self._broker = broker
         self.journal = journal
         self._clock = clock

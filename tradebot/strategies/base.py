@@ -37,7 +37,6 @@ Bools: TypeAlias = npt.NDArray[np.bool_]
 # Any: every strategy has a Params of its own; `parse_params` is what ties the two together.
 AnyParams: TypeAlias = Any
 
-COLUMNS = ("open", "high", "low", "close", "volume")
 PPM = 1_000_000
 
 

@@ -1,0 +1,35 @@
+"""The emergency stop where the exchange has lost our orders: nothing keeps it from selling."""
+
+from dataclasses import dataclass
+
+from tests.support.bot import NOW
+from tests.support.bot import Bot as FakeBot
+from tests.support.builders import BTC, rules
+from tests.support.fakes import FakeClock
+from tradebot.model.order import Leg, OrderStatus
+from tradebot.runtime.kill import Killed, _clear_with
+from tradebot.runtime.session import Session
+
+
+@dataclass
+class Reopened:
+    """What the stop needs of a bot."""
+
+    session: Session
+    clock: FakeClock
+
+
+def test_orders_that_the_exchange_lost_do_not_keep_a_position_from_being_sold() -> None:
+    """Symptom: after a testnet was wiped, `kill --flatten` cancelled nothing and sold nothing."""
+    bot = FakeBot("filled", "accepted", "filled", by=rules(stop_ppm=50_000))
+    bot.step()
+    stop = bot.order(Leg.STOP)
+    held = bot.state.positions[BTC].sellable
+    del bot.broker.reports[stop.id]
+    bot.clock.now = NOW + 3_600_000
+    result = Killed()
+    _clear_with(Reopened(bot.session, bot.clock), result, is_flattening=True)  # type: ignore[arg-type]  # all that it uses
+    assert bot.order(Leg.STOP).status is OrderStatus.EXPIRED
+    assert result.sold == {BTC: held}
+    assert result.left == {}
+    assert result.problems == []
