@@ -9,11 +9,21 @@ from enum import StrEnum
 from typing import Protocol
 
 from tradebot.model.event import Event
-from tradebot.model.order import Approved, Order, Outcome, Report
+from tradebot.model.order import (
+    Approved,
+    ListedFill,
+    ListedOrder,
+    Order,
+    Outcome,
+    Report,
+)
 
 
 class Broker(Protocol):
-    """The door through which orders leave. Placing is never retried."""
+    """The door through which orders leave. Placing is never retried.
+
+    What is placed holds a token of the risk gate, or is `Unsent`.
+    """
 
     def place_order(self, approved: Approved) -> Outcome:
         """Place one order, once. Unknown unless the answer proves otherwise."""
@@ -21,6 +31,14 @@ class Broker(Protocol):
 
     def place_oco(self, stop: Approved, target: Approved) -> tuple[Outcome, Outcome]:
         """Place a stop and a target of which one fill ends the other, in one request."""
+        ...
+
+    def replace_order(self, resting: Order, approved: Approved) -> tuple[Outcome, Outcome]:
+        """Cancel a resting stop and place another in its stead, in one request.
+
+        The first outcome is the old order's, as of a cancel, the second the new one's. Where the
+        old one cannot be cancelled the new one is not placed.
+        """
         ...
 
     def cancel_order(self, order: Order) -> Outcome:
@@ -45,6 +63,31 @@ class Broker(Protocol):
         """Return how much each of our open orders has filled, by our order id.
 
         Raises ExchangeUnavailable when it cannot be asked.
+        """
+        ...
+
+    def listed_orders(self, market: str, since_ms: int) -> Sequence[ListedOrder]:
+        """Return our orders of one market since a time, oldest first. Raises ExchangeUnavailable.
+
+        The exchange gives no more than its newest 1,000.
+        """
+        ...
+
+    def listed_fills(self, market: str, since_ms: int) -> Sequence[ListedFill]:
+        """Return every fill of one market since a time, ours or not. Raises ExchangeUnavailable.
+
+        The exchange gives no more than its newest 1,000.
+        """
+        ...
+
+    def last_price(self, market: str) -> Decimal:
+        """Return the price of the market's last trade. Raises ExchangeUnavailable."""
+        ...
+
+    def dead_man(self, seconds: int) -> bool:
+        """Have the exchange cancel all our orders, stops too, unless told again in that time.
+
+        0 calls it off. Return whether the exchange has such a switch and took it.
         """
         ...
 

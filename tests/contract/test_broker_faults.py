@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.support.builders import approved, d, order
+from tests.support.fakes import FakeClock, TokensForAll
 from tests.support.faulty import Faults, faulty_proxy
 from tests.support.sandbox import KEY, SECRET, book
 from tradebot.adapters.broker import CcxtBroker
@@ -46,7 +47,10 @@ def broker_behind_faults() -> Iterator[tuple[CcxtBroker, Faults, SandboxServer]]
         )
         client.call("load_markets")
         try:
-            yield CcxtBroker(client, prefix="tb-"), faults, server
+            broker = CcxtBroker(
+                client, prefix="tb-", tokens=TokensForAll(), clock=FakeClock()
+            )
+            yield broker, faults, server
         finally:
             client.close()
             server.stop()

@@ -6,9 +6,11 @@ from decimal import Decimal
 import pytest
 
 from tests.support.builders import approved, d, order
+from tests.support.fakes import FakeClock, TokensForAll
 from tests.support.sandbox import KEY, SECRET, at, book
 from tradebot.adapters.broker import CcxtBroker
 from tradebot.adapters.ccxt_client import CcxtClient, ClientSettings
+from tradebot.adapters.gate_tokens import GateTokens
 from tradebot.adapters.simulated import SimulatedBroker
 from tradebot.model.order import (
     Approved,
@@ -18,6 +20,7 @@ from tradebot.model.order import (
     OrderStatus,
     Rejection,
     Report,
+    Unsent,
 )
 from tradebot.ports import Broker
 from tradebot.sandbox.server import SandboxServer
@@ -41,13 +44,22 @@ class World:
 
 def simulated() -> Iterator[World]:
     made = book(CANDLES)
-    yield World(SimulatedBroker(made), made.advance_to)
+    broker = SimulatedBroker(made, tokens=TokensForAll(), clock=FakeClock())
+    yield World(broker, made.advance_to)
 
 
 def over_http() -> Iterator[World]:
     server = SandboxServer(book(CANDLES), api_key=KEY, secret=SECRET)
-    url = server.start()
-    api = f"{url}/api/v3"
+    client = _client(server)
+    broker = CcxtBroker(client, prefix="tb-", tokens=TokensForAll(), clock=FakeClock())
+    yield World(broker, server.advance_to)
+    client.close()
+    server.stop()
+
+
+def _client(server: SandboxServer) -> CcxtClient:
+    """Return the real client of a server that it starts."""
+    api = f"{server.start()}/api/v3"
     client = CcxtClient(
         ClientSettings(
             exchange="binance",
@@ -60,9 +72,7 @@ def over_http() -> Iterator[World]:
         )
     )
     client.call("load_markets")
-    yield World(CcxtBroker(client, prefix="tb-"), server.advance_to)
-    client.close()
-    server.stop()
+    return client
 
 
 @pytest.fixture(params=[simulated, over_http], ids=["simulated", "ccxt over http"])
@@ -194,7 +204,7 @@ def test_balances_are_totals_free_and_locked(world: World) -> None:
 
 def test_market_order_in_a_gap_waits_for_the_first_candle_after_it() -> None:
     made = book("100 - - 104", hours=1)
-    broker = SimulatedBroker(made)
+    broker = SimulatedBroker(made, tokens=TokensForAll(), clock=FakeClock())
     placed = broker.place_order(approved("buy 1 BTC @ 100", order_id="tb-buy"))
     assert isinstance(placed, Report), placed
     assert (placed.status, placed.filled) == (OrderStatus.ACCEPTED, 0)
@@ -204,3 +214,25 @@ def test_market_order_in_a_gap_waits_for_the_first_candle_after_it() -> None:
     assert [(fill.price, fill.filled_at) for fill in report.fills] == [(100, at(3))]
 
 
+
+
+@pytest.mark.parametrize("has_token", [False, True])
+def test_broker_posts_nothing_without_the_gate_s_token(has_token: bool) -> None:
+    """Symptom: an order could reach the exchange by another way than the risk gate."""
+    made, tokens, clock = book(CANDLES), GateTokens(), FakeClock()
+    server = SandboxServer(made, api_key=KEY, secret=SECRET)
+    client = _client(server)
+    wanted = approved("buy 1 BTC @ 100", order_id="tb-buy")
+    brokers = [
+        SimulatedBroker(book(CANDLES), tokens=tokens, clock=clock),
+        CcxtBroker(client, prefix="tb-", tokens=tokens, clock=clock),
+    ]
+    for broker in brokers:
+        if has_token:
+            tokens.issue(wanted, now_ms=clock.now_ms())
+        outcome = broker.place_order(wanted)
+        assert isinstance(outcome, Report if has_token else Unsent), outcome
+        assert isinstance(broker.place_order(wanted), Unsent), "one token, one post"
+    assert len(made.orders) == int(has_token)
+    client.close()
+    server.stop()

@@ -52,13 +52,13 @@ def assert_conserved(result: BacktestResult, exchange: dict[str, Decimal]) -> No
 
 def exchange_totals(given: Case) -> tuple[BacktestResult, dict[str, Decimal]]:
     """Return a backtest of the case, and what its exchange holds at the end."""
-    from tradebot.adapters.simulated import SimulatedBroker
+    from tradebot.adapters.simulated import BookDoor
     from tradebot.research.backtest import backtest_world
 
     world = simulated_world(given.config, given.tables, given.spec)
     chosen = assemble.chosen_strategy(given.config)
     result = backtest_world(given.config, world, chosen)
-    return result, dict(SimulatedBroker(world.book).balances())
+    return result, dict(BookDoor(world.book).balances())
 
 
 @pytest.mark.parametrize("seed", range(40))

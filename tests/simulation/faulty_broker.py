@@ -4,16 +4,27 @@ Law: what has happened is asked of the book alone; a fault changes when a reques
 an answer comes back, and how old a read is, as a real exchange and the internet between do.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from random import Random
 from typing import Any, Protocol
 
 from tests.simulation.checker import Checker
 from tests.simulation.exchange import PiecesBook
-from tradebot.adapters.simulated import SimulatedBroker
+from tradebot.adapters.gate_tokens import GateTokens
+from tradebot.adapters.simulated import BookDoor
 from tradebot.errors import ExchangeUnavailable
-from tradebot.model.order import Approved, Order, Outcome, Rejection, Report, Unknown
+from tradebot.model.order import (
+    Approved,
+    ListedFill,
+    ListedOrder,
+    Order,
+    Outcome,
+    Rejection,
+    Report,
+    Unknown,
+    Unsent,
+)
 from tradebot.sandbox.listing import BookOrder
 
 WINDOW_MS = 5_000
@@ -56,7 +67,9 @@ class FaultyBroker:
         self, book: PiecesBook, world: Place, checker: Checker, draw: Random, *, lag_ms_max: int
     ) -> None:
         self._book = book
-        self._inner = SimulatedBroker(book)
+        self._inner = BookDoor(book)
+        # Which tokens are good is the bot's affair: each life of it has its own.
+        self.tokens = GateTokens()
         self._world = world
         self._checker = checker
         self._draw = draw
@@ -81,18 +94,22 @@ class FaultyBroker:
 
     def place_order(self, approved: Approved) -> Outcome:
         """Place one order, whatever comes of it."""
-        (outcome,) = self._place([approved], lambda: (self._inner.place_order(approved),))
+        (outcome,) = self._place([approved], lambda: (self._inner.execute(approved),))
         return outcome
 
     def place_oco(self, stop: Approved, target: Approved) -> tuple[Outcome, Outcome]:
         """Place a stop and a target in one request, whatever comes of it."""
-        first, second = self._place([stop, target], lambda: self._inner.place_oco(stop, target))
+        first, second = self._place([stop, target], lambda: self._inner.execute_oco(stop, target))
         return first, second
 
     def _place(
         self, approved: list[Approved], execute: Callable[[], tuple[Outcome, ...]]
     ) -> tuple[Outcome, ...]:
         world, ids = self._world, [each.order_id for each in approved]
+        reasons = [self.tokens.take(each, now_ms=world.now) for each in approved]
+        reason = next(filter(None, reasons), "")
+        if reason:
+            return tuple(Unsent(order_id=order_id, reason=reason) for order_id in ids)
         world.step("place: before the wire")
         self._checker.posted(world.now, ids)
         fault = self._fault("reject", "drop_before", "drop_after", "late")
@@ -198,6 +215,44 @@ class FaultyBroker:
                 else:
                     found[order_id] = filled
         return found
+
+    def replace_order(self, resting: Order, approved: Approved) -> tuple[Outcome, Outcome]:
+        """Cancel an order and place another in one request, whatever comes of it."""
+        gone: list[Outcome] = [Unknown(order_id=resting.id, cause="timeout")]
+
+        def execute() -> tuple[Outcome, ...]:
+            self._checker.cancel_posted(self._world.now, resting.id)
+            gone[0], placed = self._inner.execute_replace(resting, approved)
+            return (placed,)
+
+        (placed,) = self._place([approved], execute)
+        if isinstance(placed, Unknown | Unsent):
+            gone[0] = Unknown(order_id=resting.id, cause="timeout")
+        elif isinstance(gone[0], Report):
+            try:
+                gone[0] = self.order_report(resting) or gone[0]
+            except ExchangeUnavailable:
+                gone[0] = Unknown(order_id=resting.id, cause="timeout")
+        return gone[0], placed
+
+    def listed_orders(self, market: str, since_ms: int) -> Sequence[ListedOrder]:
+        """Return our orders of a market."""
+        self._read("orders of the market")
+        return self._inner.listed_orders(market, since_ms)
+
+    def listed_fills(self, market: str, since_ms: int) -> Sequence[ListedFill]:
+        """Return the fills of a market."""
+        self._read("fills")
+        return self._inner.listed_fills(market, since_ms)
+
+    def last_price(self, market: str) -> Decimal:
+        """Return the price now."""
+        self._read("a price")
+        return self._inner.last_price(market)
+
+    def dead_man(self, seconds: int) -> bool:
+        """Return False: the book has no such switch."""
+        return False
 
     def balances(self) -> Mapping[str, Decimal]:
         """Return the account's total of every coin."""

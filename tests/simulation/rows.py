@@ -11,7 +11,7 @@ from decimal import Decimal
 LEGAL = {
     "": "intended",
     "intended": "sent dropped",
-    "sent": "accepted rejected unknown",
+    "sent": "accepted rejected unknown dropped",
     "unknown": "accepted rejected absent",
     "accepted": "partial filled cancelled expired unknown",
     "partial": "partial filled cancelled expired unknown",

@@ -286,6 +286,7 @@ class World:
             journal=self.journal,
             clock=self,
             latch=self,
+            tokens=self.broker.tokens,
             tell=self._heard,
             window_ms=WINDOW_MS,
         )

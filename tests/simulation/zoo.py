@@ -17,6 +17,7 @@ from typing import Any
 from tests.simulation.options import drawn
 from tests.simulation.world import Result, run_world
 from tradebot.engine import booking, decide, reconcile, risk, state
+from tradebot.runtime.carrying import Carrier
 from tradebot.runtime.session import Session
 from tradebot.runtime.trader import Trader
 
@@ -50,14 +51,14 @@ BUGS = (
         "an order is sent before it is on disk",
         (
             (
-                Session._place,
-                "        self.record(\n            [\n                ev.OrderSent",
-                "        sent = (\n            [\n                ev.OrderSent",
+                Carrier._is_written,
+                "        self._books.record(\n            [\n                ev.OrderSent",
+                "        self.late = (\n            [\n                ev.OrderSent",
             ),
             (
-                Session._place,
+                Carrier._place,
                 "        events: list[ev.Event] = []",
-                "        self.record(sent)\n        events: list[ev.Event] = []",
+                "        self._books.record(self.late)\n        events: list[ev.Event] = []",
             ),
         ),
     ),
@@ -65,7 +66,7 @@ BUGS = (
         "an order without an answer is sent again",
         (
             (
-                Session._place,
+                Carrier._place,
                 "        events: list[ev.Event] = []",
                 "        if isinstance(outcomes[0], Unknown) and len(approved) == 1:\n"
                 "            outcomes = (self._broker.place_order(approved[0]),)\n"
@@ -146,9 +147,10 @@ BUGS = (
         "a refused cancel is taken for a cancel",
         (
             (
-                Session._cancel,
+                Carrier._is_ended,
                 "            # \"Unknown order\": it has just filled or expired; the fill wins.\n",
-                "            self.record([ev.OrderCancelled(at=now, order_id=order.id)])\n"
+                "            now = self._clock.now_ms()\n"
+                "            self._books.record([ev.OrderCancelled(at=now, order_id=order.id)])\n"
                 "            return True\n",
             ),
         ),
@@ -179,7 +181,7 @@ BUGS = (
     ),
     Bug(
         "the emergency stop is not looked at",
-        ((Session._place, "not self._latch.is_armed()", "False"),),
+        ((Carrier._is_written, "not self._latch.is_armed()", "False"),),
     ),
     Bug(
         "the fee taken in coins is forgotten",

@@ -2,6 +2,7 @@
 
 from tests.support.builders import BTC, HOUR, START, candle, market, rules, started
 from tests.support.fakes import FakeBroker, FakeClock, FakeLatch, RecordingJournal
+from tradebot.adapters.gate_tokens import GateTokens
 from tradebot.engine.settings import Rules
 from tradebot.engine.state import State
 from tradebot.model.codec import kind_of
@@ -18,6 +19,7 @@ class Bot:
     def __init__(self, *script: str, by: Rules | None = None, markets: int = 1) -> None:
         self.diary: list[str] = []
         self.broker = FakeBroker(*script, diary=self.diary)
+        self.tokens = GateTokens()
         self.journal = RecordingJournal(diary=self.diary)
         self.clock = FakeClock(NOW)
         self.latch = FakeLatch(diary=self.diary)
@@ -28,6 +30,7 @@ class Bot:
             journal=self.journal,
             clock=self.clock,
             latch=self.latch,
+            tokens=self.tokens,
             tell=lambda event, state: self.diary.append(f"tell: {kind_of(event)}"),
             window_ms=5000,
         )

@@ -9,11 +9,14 @@ from dataclasses import replace
 from decimal import Decimal
 
 from tests.support.builders import START, fill, report
+from tradebot.adapters.gate_tokens import GateTokens
 from tradebot.errors import ExchangeUnavailable, JournalError
 from tradebot.model.codec import kind_of
 from tradebot.model.event import Event
 from tradebot.model.order import (
     Approved,
+    ListedFill,
+    ListedOrder,
     Order,
     OrderKind,
     OrderStatus,
@@ -45,6 +48,11 @@ class FakeBroker:
         self.is_reachable = True
         self.listed: set[str] = set()
         self.unreachable: set[str] = set()
+        self.listed_orders_made: list[ListedOrder] = []
+        self.listed_fills_made: dict[str, list[ListedFill]] = {}
+        self.prices: dict[str, Decimal] = {}
+        self.coins: dict[str, Decimal] = {}
+        self.has_dead_man = False
         self.on_place: Callable[[Approved], None] = lambda approved: None
 
     def place_order(self, approved: Approved) -> Outcome:
@@ -56,6 +64,15 @@ class FakeBroker:
         """Place both and answer by the script, the stop first."""
         self.diary.append("wire: oco")
         return self._answer(stop), self._answer(target)
+
+    def replace_order(self, resting: Order, approved: Approved) -> tuple[Outcome, Outcome]:
+        """Cancel by `cancels`, and place by the script only where that worked."""
+        self.diary.append(f"wire: replace {resting.leg}")
+        gone = self.cancel_order(resting)
+        if isinstance(gone, Rejection):
+            refusal = "the order in its place could not be cancelled"
+            return gone, Rejection(order_id=approved.order_id, code="-2022", message=refusal)
+        return gone, self._answer(approved)
 
     def cancel_order(self, order: Order) -> Outcome:
         """Cancel and answer by `cancels`: "cancelled" (the default), "rejected", "unknown"."""
@@ -101,8 +118,29 @@ class FakeBroker:
             self.reports[key] = replace(self.reports[key], status=OrderStatus.CANCELLED)
 
     def balances(self) -> Mapping[str, Decimal]:
-        """Return no balances."""
-        return {}
+        """Return the balances that the test set."""
+        if not self.is_reachable:
+            raise ExchangeUnavailable("the exchange cannot be reached")
+        return self.coins
+
+    def listed_orders(self, market: str, since_ms: int) -> Sequence[ListedOrder]:
+        """Return the orders that the test listed."""
+        return [each for each in self.listed_orders_made if each.market == market]
+
+    def listed_fills(self, market: str, since_ms: int) -> Sequence[ListedFill]:
+        """Return the fills that the test listed."""
+        return self.listed_fills_made.get(market, [])
+
+    def last_price(self, market: str) -> Decimal:
+        """Return the price that the test set."""
+        if not self.is_reachable or market not in self.prices:
+            raise ExchangeUnavailable("the exchange cannot be reached")
+        return self.prices[market]
+
+    def dead_man(self, seconds: int) -> bool:
+        """Note what was asked for; the exchange has a switch where the test says so."""
+        self.diary.append(f"wire: dead man {seconds}")
+        return self.has_dead_man
 
     def _answer(self, approved: Approved) -> Outcome:
         self.placed.append(approved)
@@ -129,6 +167,14 @@ def _scripted(answer: str, approved: Approved) -> Outcome:
     piece = fill(f"{quantity} @ {intent.reference_price}", trade_id=f"t-{key}", at=intent.closed_at)
     status = {"filled": OrderStatus.FILLED, "partial": OrderStatus.PARTIAL}[word]
     return report(key, status, piece)
+
+
+class TokensForAll(GateTokens):
+    """Tokens for every order, for tests of what a broker puts on the wire and nothing else."""
+
+    def take(self, approved: Approved, *, now_ms: int) -> str:
+        """Let the order leave."""
+        return ""
 
 
 class FakeClock:

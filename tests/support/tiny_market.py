@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from tests.support.builders import BTC, HOUR, START, candles, market, started
 from tests.support.fakes import FakeClock, FakeLatch
+from tradebot.adapters.gate_tokens import GateTokens
 from tradebot.adapters.journal import MemoryJournal
 from tradebot.adapters.simulated import SimulatedBroker
 from tradebot.engine.settings import Rules
@@ -44,7 +45,8 @@ class TinyMarket:
         )
         self.clock = FakeClock(self.book.now)
         self.journal = MemoryJournal()
-        self.broker = SimulatedBroker(self.book)
+        tokens = GateTokens()
+        self.broker = SimulatedBroker(self.book, tokens=tokens, clock=self.clock)
         self.session = Session(
             State(),
             rules=by,
@@ -52,6 +54,7 @@ class TinyMarket:
             journal=self.journal,
             clock=self.clock,
             latch=FakeLatch(),
+            tokens=tokens,
             tell=lambda event, state: None,
         )
         self.session.record([started(traded)])

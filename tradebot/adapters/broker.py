@@ -1,9 +1,10 @@
 """The broker: the only module that sends orders. Placing is never retried.
 
-Law: "no" comes from a short list of errors that prove it; everything else is UNKNOWN. An answer
-that raised nothing but is empty or broken is UNKNOWN too.
+Law: nothing leaves without the risk gate's token; "no" comes from a short list of errors that prove
+it; everything else is UNKNOWN. An answer that raised nothing but is empty or broken is UNKNOWN too.
 """
 
+import json
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -11,12 +12,12 @@ from typing import Any
 import ccxt.async_support as ccxt
 
 from tradebot.adapters.ccxt_client import CcxtClient
-from tradebot.adapters.exchange import retried
+from tradebot.adapters.gate_tokens import GateTokens
+from tradebot.adapters.order_reads import BROKEN_ANSWERS, OrderReader, symbol_of
 from tradebot.errors import ExchangeUnavailable, KeystoreError
 from tradebot.model.money import parse_decimal, plain
 from tradebot.model.order import (
     Approved,
-    Fill,
     Intent,
     Order,
     OrderKind,
@@ -25,7 +26,9 @@ from tradebot.model.order import (
     Rejection,
     Report,
     Unknown,
+    Unsent,
 )
+from tradebot.ports import Clock
 
 # Proofs that nothing was placed. DDoSProtection and RateLimitExceeded are a real 429 or 418;
 # InvalidNonce is refused at the exchange's door, before its matching engine.
@@ -47,42 +50,38 @@ REFUSALS = (
 NOT_REFUSALS = (ccxt.OrderNotFound, ccxt.DuplicateOrderId)
 DUPLICATE_TEXT = "Duplicate order"
 
-# What the wire may raise, and what reading an empty or broken answer raises. Anything else is our
-# own bug: the order stays SENT on disk, and the restart asks what became of it.
+# What the wire may raise. Anything but this and a broken answer is our own bug: the order stays
+# SENT on disk, and the restart asks what became of it.
 WIRE_ERRORS = (ccxt.BaseError, OSError)
-BROKEN_ANSWERS = (KeyError, IndexError, TypeError, ValueError, AttributeError, ArithmeticError)
-
-STATUS = {
-    "open": OrderStatus.ACCEPTED,
-    "closed": OrderStatus.FILLED,
-    "canceled": OrderStatus.CANCELLED,
-    "expired": OrderStatus.EXPIRED,
-    "rejected": OrderStatus.REJECTED,
-    # Not ended yet: a cancel, or the order itself, is still on its way.
-    "canceling": OrderStatus.ACCEPTED,
-    "PENDING_NEW": OrderStatus.ACCEPTED,
-}
 TEXT_MAX = 200
+# Binance's codes of a replacement of which one half was refused.
+CANCELLED_ONLY, NOT_CANCELLED = "-2021", "-2022"
 # Clocks differ: the list is asked for from a little before the order was sent.
 LISTED_BEFORE_MS = 60_000
 
 
-class CcxtBroker:
+class CcxtBroker(OrderReader):
     """Orders of one account, over ccxt. `prefix` marks our order ids; all others are left alone."""
 
-    def __init__(self, client: CcxtClient, *, prefix: str) -> None:
+    def __init__(
+        self, client: CcxtClient, *, prefix: str, tokens: GateTokens, clock: Clock
+    ) -> None:
         assert not client.raw.options.get("maxRetriesOnFailure"), "an order would be sent twice"
-        self._client = client
-        self._prefix = prefix
+        super().__init__(client, prefix=prefix)
+        self._tokens = tokens
+        self._clock = clock
 
     def place_order(self, approved: Approved) -> Outcome:
         """Place one order, once."""
+        unsent = self._unsent(approved)
+        if unsent is not None:
+            return unsent
         intent = approved.intent
         kind, price, params = _wire(intent)
         try:
             answer = self._client.call(
                 "create_order",
-                _symbol(intent.market),
+                symbol_of(intent.market),
                 kind,
                 intent.side.value,
                 plain(intent.quantity),
@@ -96,7 +95,13 @@ class CcxtBroker:
     def place_oco(self, stop: Approved, target: Approved) -> tuple[Outcome, Outcome]:
         """Place a stop and a target of which one fill ends the other, in one request."""
         assert stop.intent.stop_price is not None and target.intent.price is not None
-        market = self._client.raw.market(_symbol(stop.intent.market))
+        unsent = self._unsent(stop) or self._unsent(target)
+        if unsent is not None:
+            reason = unsent.reason
+            return Unsent(order_id=stop.order_id, reason=reason), Unsent(
+                order_id=target.order_id, reason=reason
+            )
+        market = self._client.raw.market(symbol_of(stop.intent.market))
         request = {
             "symbol": market["id"],
             "side": stop.intent.side.value.upper(),
@@ -119,105 +124,99 @@ class CcxtBroker:
         except (*WIRE_ERRORS, *BROKEN_ANSWERS) as error:
             return _classify(stop.order_id, error), _classify(target.order_id, error)
 
+    def replace_order(self, resting: Order, approved: Approved) -> tuple[Outcome, Outcome]:
+        """Cancel a resting stop and place another in its stead, in one request."""
+        intent = approved.intent
+        assert intent.kind is OrderKind.STOP, "only a stop is replaced"
+        unsent = self._unsent(approved)
+        if unsent is not None:
+            return Unknown(order_id=resting.id, cause="nothing was sent"), unsent
+        request = {
+            "symbol": self._client.raw.market(symbol_of(intent.market))["id"],
+            "side": intent.side.value.upper(),
+            "type": "STOP_LOSS",
+            # The new order is placed only where the old one is gone.
+            "cancelReplaceMode": "STOP_ON_FAILURE",
+            "cancelOrigClientOrderId": resting.id,
+            "newClientOrderId": approved.order_id,
+            "quantity": plain(intent.quantity),
+            "stopPrice": _price(intent.stop_price),
+        }
+        try:
+            answer = self._client.call("private_post_order_cancelreplace", request)
+            placed: Outcome = _accepted(approved.order_id, answer["newOrderResponse"])
+        except (*WIRE_ERRORS, *BROKEN_ANSWERS) as error:
+            return self._half_replaced(resting, approved, error)
+        return self._after_cancel(resting), placed
+
+    def _half_replaced(
+        self, resting: Order, approved: Approved, error: Exception
+    ) -> tuple[Outcome, Outcome]:
+        """Return what a refused replacement proves of the old order and of the new one."""
+        key = approved.order_id
+        code, data = _refused_replacement(error)
+        if code == CANCELLED_ONLY and data.get("newOrderResult") == "FAILURE":
+            new = data.get("newOrderResponse") or {}
+            text = str(new.get("msg", ""))[:TEXT_MAX]
+            refusal = Rejection(order_id=key, code=str(new.get("code", code)), message=text)
+            return self._after_cancel(resting), refusal
+        if code == NOT_CANCELLED and data.get("newOrderResult") == "NOT_ATTEMPTED":
+            text = "the order in its place could not be cancelled"
+            return (
+                Rejection(order_id=resting.id, code="OrderNotFound", message=text),
+                Rejection(order_id=key, code=NOT_CANCELLED, message=text),
+            )
+        # Refused whole: the old order rests as before. Anything else proves nothing of either.
+        unknown = Unknown(order_id=resting.id, cause=type(error).__name__)
+        return unknown, _classify(key, error)
+
     def cancel_order(self, order: Order) -> Outcome:
         """Cancel one order, and its OCO sibling with it."""
         try:
             self._client.call(
-                "cancel_order", None, _symbol(order.market), {"clientOrderId": order.id}
+                "cancel_order", None, symbol_of(order.market), {"clientOrderId": order.id}
             )
         except ccxt.OrderNotFound as error:
             return Rejection(order_id=order.id, code="OrderNotFound", message=_text(error))
         except (*WIRE_ERRORS, *BROKEN_ANSWERS) as error:
             return Unknown(order_id=order.id, cause=type(error).__name__)
+        return self._after_cancel(order)
+
+    def _after_cancel(self, order: Order) -> Outcome:
+        """Return what is known of an order that has just been cancelled: it may have filled."""
         try:
             report = self.order_report(order)
         except (ExchangeUnavailable, KeystoreError) as error:
             return Unknown(order_id=order.id, cause=error.message)
         return report or Unknown(order_id=order.id, cause="cancelled, then not found")
 
-    def order_report(self, order: Order) -> Report | None:
-        """Return what the exchange knows of an order, fills included; None where it knows none."""
-        params = {"clientOrderId": order.id}
-        symbol = _symbol(order.market)
-
-        def ask() -> Any:
-            try:
-                return self._client.call("fetch_order", None, symbol, params)
-            except ccxt.OrderNotFound:
-                return None
-
-        answer = retried(ask, f"order {order.id}", self._client.exchange)
-        if answer is None:
-            return None
-        try:
-            return self._report(order.id, symbol, answer)
-        except BROKEN_ANSWERS as error:
-            raise ExchangeUnavailable(
-                f"{self._client.exchange} answered rubbish when asked for order {order.id}"
-            ) from error
-
-    def is_listed(self, order: Order) -> bool:
-        """Return whether the market's list of orders, a second endpoint, shows this order."""
-        answers = retried(
-            lambda: self._client.call(
-                "fetch_orders", _symbol(order.market), order.sent_at - LISTED_BEFORE_MS
-            ),
-            "orders",
-            self._client.exchange,
-        )
-        try:
-            return any(item["clientOrderId"] == order.id for item in answers)
-        except BROKEN_ANSWERS as error:
-            raise ExchangeUnavailable(
-                f"{self._client.exchange} answered rubbish when asked for orders"
-            ) from error
-
-    def open_order_filled(self) -> Mapping[str, Decimal]:
-        """Return how much each of our open orders has filled, by our order id."""
-        answers = retried(
-            lambda: self._client.call("fetch_open_orders"), "open orders", self._client.exchange
-        )
-        try:
-            return {
-                item["clientOrderId"]: parse_decimal(item["filled"])
-                for item in answers
-                if item["clientOrderId"].startswith(self._prefix)
-            }
-        except BROKEN_ANSWERS as error:
-            raise ExchangeUnavailable(
-                f"{self._client.exchange} answered rubbish when asked for open orders"
-            ) from error
-
     def cancel_own(self) -> None:
         """Cancel every open order that carries our ids; one that cannot be stays, to be seen."""
-        answers = retried(
-            lambda: self._client.call("fetch_open_orders"), "open orders", self._client.exchange
-        )
-        for item in answers:
+        for item in self._read("open orders", "fetch_open_orders"):
             try:
-                if item["clientOrderId"].startswith(self._prefix):
+                if self._is_ours(item):
                     self._client.call("cancel_order", item["id"], item["symbol"])
             except (*WIRE_ERRORS, *BROKEN_ANSWERS):
                 # An OCO's other leg has gone with the first; what is left is listed afterwards.
                 continue
 
-    def balances(self) -> Mapping[str, Decimal]:
-        """Return the total of every coin on the account that is not zero."""
-        answer = retried(
-            lambda: self._client.call("fetch_balance"), "balances", self._client.exchange
-        )
+    def dead_man(self, seconds: int) -> bool:
+        """Have the exchange cancel all orders unless told again in time; 0 calls it off.
+
+        Return whether the exchange has such a switch and took it.
+        """
+        if not self._client.raw.has.get("cancelAllOrdersAfter"):
+            return False
         try:
-            totals = {asset: parse_decimal(total) for asset, total in answer["total"].items()}
-        except BROKEN_ANSWERS as error:
-            raise ExchangeUnavailable(
-                f"{self._client.exchange} answered rubbish when asked for balances"
-            ) from error
-        if not totals:
-            raise ExchangeUnavailable(
-                f"{self._client.exchange} names no coin when asked for balances",
-                hint="an empty answer is not an empty account; fund the account if it is new",
-            )
-        return totals
+            self._client.call("cancel_all_orders_after", seconds * 1000)
+        except (*WIRE_ERRORS, *BROKEN_ANSWERS):
+            return False
+        return True
+
+    def _unsent(self, approved: Approved) -> Unsent | None:
+        """Spend the order's token; return why it does not leave, None = it may."""
+        reason = self._tokens.take(approved, now_ms=self._clock.now_ms())
+        return Unsent(order_id=approved.order_id, reason=reason) if reason else None
 
     def _placed(self, approved: Approved, answer: Any) -> Outcome:
         """Return what an answer to a placing proves."""
@@ -225,42 +224,9 @@ class CcxtBroker:
         try:
             if answer["clientOrderId"] != order_id or not answer["id"]:
                 return Unknown(order_id=order_id, cause="the answer is of another order")
-            return self._report(order_id, _symbol(approved.intent.market), answer)
+            return self.report(order_id, symbol_of(approved.intent.market), answer)
         except BROKEN_ANSWERS:
             return Unknown(order_id=order_id, cause="the answer is empty or broken")
-
-    def _report(self, order_id: str, symbol: str, answer: Mapping[str, Any]) -> Report:
-        filled = parse_decimal(answer["filled"])
-        status = STATUS[answer["status"]]
-        if status is OrderStatus.ACCEPTED and filled:
-            status = OrderStatus.PARTIAL
-        exchange_id = str(answer["id"])
-        fills = self._fills(exchange_id, symbol) if filled else ()
-        return Report(
-            order_id=order_id,
-            exchange_id=exchange_id,
-            status=status,
-            filled=filled,
-            fills=fills,
-        )
-
-    def _fills(self, exchange_id: str, symbol: str) -> tuple[Fill, ...]:
-        """Return the fills of an order.
-
-        None where they cannot be read now: they are asked for again.
-        """
-        try:
-            answers = retried(
-                lambda: self._client.call(
-                    "fetch_my_trades", symbol, None, None, {"orderId": exchange_id}
-                ),
-                "trades",
-                self._client.exchange,
-            )
-        except (ExchangeUnavailable, KeystoreError):
-            return ()
-        return tuple(_fill(item) for item in answers if str(item["order"]) == exchange_id)
-
 
 def _wire(intent: Intent) -> tuple[str, str | None, dict[str, Any]]:
     """Return ccxt's order type, price and parameters for an intent."""
@@ -285,10 +251,6 @@ def _price(value: Decimal | None) -> str:
     return plain(value)
 
 
-def _symbol(market: str) -> str:
-    return market.partition(":")[2]
-
-
 def _accepted(order_id: str, item: Mapping[str, Any]) -> Report:
     """Return the report of one leg of a fresh OCO: nothing has filled yet."""
     return Report(
@@ -300,19 +262,6 @@ def _accepted(order_id: str, item: Mapping[str, Any]) -> Report:
     )
 
 
-def _fill(item: Mapping[str, Any]) -> Fill:
-    fee = item["fee"]
-    return Fill(
-        trade_id=str(item["id"]),
-        quantity=parse_decimal(item["amount"]),
-        price=parse_decimal(item["price"]),
-        fee=parse_decimal(fee["cost"]),
-        fee_asset=str(fee["currency"]),
-        is_maker=item["takerOrMaker"] == "maker",
-        filled_at=int(item["timestamp"]),
-    )
-
-
 def _classify(order_id: str, error: Exception) -> Rejection | Unknown:
     """Return whether an error proves that nothing was placed."""
     text = _text(error)
@@ -320,6 +269,16 @@ def _classify(order_id: str, error: Exception) -> Rejection | Unknown:
     if is_refusal and DUPLICATE_TEXT not in text:
         return Rejection(order_id=order_id, code=type(error).__name__, message=text)
     return Unknown(order_id=order_id, cause=type(error).__name__)
+
+
+def _refused_replacement(error: Exception) -> tuple[str, Mapping[str, Any]]:
+    """Return code and data of a half refused replacement; empty where the answer is none."""
+    text = str(error)
+    try:
+        answer = json.loads(text[text.index("{") :])
+        return str(answer["code"]), dict(answer["data"])
+    except BROKEN_ANSWERS:
+        return "", {}
 
 
 def _text(error: Exception) -> str:

@@ -77,6 +77,7 @@ class SqliteJournal:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             self._check_pragmas()
+            self.epoch = self._next_epoch()
             row = self._db.execute(
                 "SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1"
             ).fetchone()
@@ -94,8 +95,19 @@ class SqliteJournal:
                 hint="put the journal on a local disk: network file systems cannot keep it safe",
             )
 
+    def _next_epoch(self) -> int:
+        """Take the journal over: whoever wrote it before is fenced off from now on."""
+        self._db.execute("BEGIN IMMEDIATE")
+        self._db.execute("UPDATE writer SET epoch = epoch + 1")
+        epoch = int(self._db.execute("SELECT epoch FROM writer").fetchone()[0])
+        self._db.execute("COMMIT")
+        return epoch
+
     def append(self, events: Sequence[Event]) -> None:
-        """Append the events in one transaction; all are durable when this returns."""
+        """Append the events in one transaction; all are durable when this returns.
+
+        Raises JournalError, and writes nothing, where another writer has taken the journal over.
+        """
         rows = []
         seq, head = self._seq, self._head
         for event in events:
@@ -106,6 +118,15 @@ class SqliteJournal:
             rows.append((seq, at, kind, market, order_id, body, previous, head))
         try:
             self._db.execute("BEGIN IMMEDIATE")
+            # The lock should have kept us apart; a copied lock file or a network disk may not.
+            (epoch,) = self._db.execute("SELECT epoch FROM writer").fetchone()
+            if epoch != self.epoch:
+                self._db.execute("ROLLBACK")
+                raise JournalError(
+                    f"{self._path} was taken over by another instance (epoch {epoch}, this one is "
+                    f"{self.epoch})",
+                    hint="run one tradebot for each account; this one has sent nothing since",
+                )
             self._db.executemany(_INSERT, rows)
             self._db.execute("COMMIT")
         except sqlite3.Error as error:

@@ -69,6 +69,13 @@ def m002_views(db: Database) -> None:
         db.execute(view)
 
 
+@migrations()
+def m003_writer(db: Database) -> None:
+    """Create the fencing epoch: each writer that opens the journal takes the next one."""
+    db.execute("CREATE TABLE writer (epoch INTEGER NOT NULL) STRICT")
+    db.execute("INSERT INTO writer (epoch) VALUES (0)")
+
+
 _ORDERS = """
 CREATE VIEW orders AS
 SELECT i.order_id, i.market, i.at AS intended_at,

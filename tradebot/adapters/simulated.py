@@ -3,21 +3,28 @@
 The same book answers the sandbox's HTTP, so a backtest and a sandbox run meet one exchange.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+from tradebot.adapters.gate_tokens import GateTokens
+from tradebot.errors import ExchangeUnavailable
 from tradebot.model.market import Scale
 from tradebot.model.money import from_units
 from tradebot.model.order import (
     Approved,
     Fill,
     Intent,
+    ListedFill,
+    ListedOrder,
     Order,
     OrderStatus,
     Outcome,
     Rejection,
     Report,
+    Unknown,
+    Unsent,
 )
+from tradebot.ports import Clock
 from tradebot.sandbox.book import Book
 from tradebot.sandbox.listing import BookOrder, BookTrade, OrderRequest, SandboxRejection
 
@@ -30,22 +37,22 @@ STATUS = {
 }
 
 
-class SimulatedBroker:
-    """Broker over a `Book`. It is never unreachable, so nothing is ever UNKNOWN."""
+class BookDoor:
+    """What can be asked of a `Book` and done in it, in the Broker's words."""
 
     def __init__(self, book: Book) -> None:
         self._book = book
         self._symbols = {item.market.name: symbol for symbol, item in book.listings.items()}
 
-    def place_order(self, approved: Approved) -> Outcome:
-        """Place one order in the book."""
+    def execute(self, approved: Approved) -> Outcome:
+        """Place one order."""
         try:
             order = self._book.place(self._request(approved))
         except SandboxRejection as rejection:
             return _rejected(approved, rejection)
         return self._report(order)
 
-    def place_oco(self, stop: Approved, target: Approved) -> tuple[Outcome, Outcome]:
+    def execute_oco(self, stop: Approved, target: Approved) -> tuple[Outcome, Outcome]:
         """Place a stop and a target of which one fill ends the other."""
         try:
             above, below = self._book.place_oco(
@@ -54,6 +61,15 @@ class SimulatedBroker:
         except SandboxRejection as rejection:
             return _rejected(stop, rejection), _rejected(target, rejection)
         return self._report(below), self._report(above)
+
+    def execute_replace(self, resting: Order, approved: Approved) -> tuple[Outcome, Outcome]:
+        """Cancel a resting order and place another in its stead."""
+        gone = self.cancel_order(resting)
+        if isinstance(gone, Rejection):
+            refusal = "the order in its place could not be cancelled"
+            key = approved.order_id
+            return gone, Rejection(order_id=key, code="-2022", message=refusal)
+        return gone, self.execute(approved)
 
     def cancel_order(self, order: Order) -> Outcome:
         """Cancel an order and its OCO sibling."""
@@ -85,6 +101,46 @@ class SimulatedBroker:
             order.client_id: listings[order.symbol].scale.quantity_decimal(order.executed)
             for order in self._book.open_orders.values()
         }
+
+    def listed_orders(self, market: str, since_ms: int) -> Sequence[ListedOrder]:
+        """Return the orders of one market since a time."""
+        symbol = self._symbols[market]
+        scale = self._book.listings[symbol].scale
+        return [
+            ListedOrder(
+                order_id=order.client_id,
+                exchange_id=str(order.order_id),
+                market=market,
+                filled=scale.quantity_decimal(order.executed),
+                is_open=order.order_id in self._book.open_orders,
+            )
+            for order in self._book.orders.values()
+            if order.symbol == symbol and order.created_at >= since_ms
+        ]
+
+    def listed_fills(self, market: str, since_ms: int) -> Sequence[ListedFill]:
+        """Return the fills of one market since a time."""
+        symbol = self._symbols[market]
+        scale = self._book.listings[symbol].scale
+        return [
+            ListedFill(
+                exchange_id=str(trade.order_id), side=trade.side, fill=self._fill(trade, scale)
+            )
+            for trade in self._book.trades
+            if trade.symbol == symbol and trade.time >= since_ms
+        ]
+
+    def last_price(self, market: str) -> Decimal:
+        """Return the price now."""
+        listing = self._book.listings[self._symbols[market]]
+        price = self._book.price_now(listing)
+        if price is None:
+            raise ExchangeUnavailable(f"{market} has not traded yet")
+        return listing.scale.price_decimal(price)
+
+    def dead_man(self, seconds: int) -> bool:
+        """Return False: Binance spot, which the book is, has no such switch."""
+        return False
 
     def cancel_own(self) -> None:
         """Cancel every open order: the book has no others."""
@@ -138,6 +194,41 @@ class SimulatedBroker:
             fee_asset=trade.fee_asset,
             is_maker=trade.is_maker,
             filled_at=trade.time,
+        )
+
+
+class SimulatedBroker(BookDoor):
+    """Broker over a `Book`. It is never unreachable, so nothing is ever UNKNOWN."""
+
+    def __init__(self, book: Book, *, tokens: GateTokens, clock: Clock) -> None:
+        super().__init__(book)
+        self._tokens = tokens
+        self._clock = clock
+
+    def place_order(self, approved: Approved) -> Outcome:
+        """Place one order in the book, once the gate's token is spent."""
+        (unsent,) = self._unsent(approved)
+        return unsent or self.execute(approved)
+
+    def place_oco(self, stop: Approved, target: Approved) -> tuple[Outcome, Outcome]:
+        """Place a stop and a target of which one fill ends the other."""
+        unsent, other = self._unsent(stop, target)
+        return (unsent, other) if unsent and other else self.execute_oco(stop, target)
+
+    def replace_order(self, resting: Order, approved: Approved) -> tuple[Outcome, Outcome]:
+        """Cancel a resting order and place another in its stead."""
+        (unsent,) = self._unsent(approved)
+        if unsent is not None:
+            return Unknown(order_id=resting.id, cause="nothing was sent"), unsent
+        return self.execute_replace(resting, approved)
+
+    def _unsent(self, *approved: Approved) -> tuple[Unsent | None, ...]:
+        """Spend the orders' tokens; all are unsent where one is refused."""
+        now = self._clock.now_ms()
+        reasons = [self._tokens.take(each, now_ms=now) for each in approved]
+        reason = next(filter(None, reasons), "")
+        return tuple(
+            Unsent(order_id=each.order_id, reason=reason) if reason else None for each in approved
         )
 
 

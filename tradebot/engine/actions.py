@@ -21,6 +21,15 @@ class PlaceOco:
 
 
 @dataclass(frozen=True, slots=True)
+class Replace:
+    """Place an order in the stead of a resting one, in one request."""
+
+    resting: Order
+    order: Approved
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Cancel:
     """Cancel a resting order, and its OCO sibling with it."""
 
@@ -35,4 +44,4 @@ class Refuse:
     refused: Refused
 
 
-Action = Place | PlaceOco | Cancel | Refuse
+Action = Place | PlaceOco | Replace | Cancel | Refuse

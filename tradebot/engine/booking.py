@@ -31,7 +31,7 @@ def book_fill(
     return (
         Position(
             quantity=quantity,
-            sellable=_sellable(market, quantity),
+            sellable=sellable(market, quantity),
             bought=position.bought,
             cost=position.cost,
             sold=position.sold + fill.quantity,
@@ -58,7 +58,7 @@ def _bought(
     bought, entry_notional = trip.bought + fill.quantity, trip.entry_notional + value
     return Position(
         quantity=quantity,
-        sellable=_sellable(market, quantity),
+        sellable=sellable(market, quantity),
         bought=bought,
         cost=trip.cost + value + quote_fee,
         sold=trip.sold,
@@ -70,7 +70,7 @@ def _bought(
     )
 
 
-def _sellable(market: Market, quantity: Decimal) -> Decimal:
+def sellable(market: Market, quantity: Decimal) -> Decimal:
     """Return the whole lots in a quantity; 0 where the exchange would not take so few."""
     lots = floor_to_step(quantity, market.step) if quantity > 0 else ZERO
     return lots if lots >= market.quantity_min else ZERO

@@ -4,7 +4,15 @@ Law: a fill is booked by its trade id, once; a status is taken only when all its
 """
 
 from tradebot.model import event as ev
-from tradebot.model.order import Order, OrderStatus, Outcome, Rejection, Report, Unknown
+from tradebot.model.order import (
+    Order,
+    OrderStatus,
+    Outcome,
+    Rejection,
+    Report,
+    Unknown,
+    Unsent,
+)
 
 _UNANSWERED = frozenset({OrderStatus.SENT, OrderStatus.UNKNOWN})
 _ENDED = frozenset({OrderStatus.CANCELLED, OrderStatus.EXPIRED})
@@ -20,6 +28,8 @@ def outcome_events(order: Order, outcome: Outcome, *, at: int) -> list[ev.Event]
         ]
     if isinstance(outcome, Unknown):
         return [ev.OrderUnknown(at=at, order_id=order.id, cause=outcome.cause)]
+    if isinstance(outcome, Unsent):
+        return [ev.OrderDropped(at=at, order_id=order.id, reason=outcome.reason)]
     return report_events(order, outcome, at=at)
 
 

@@ -29,8 +29,9 @@ def order_id(state: State, intent: Intent) -> str:
     assert state.started is not None, "a session has started"
     bot = state.started.bot
     started = state.started
-    named = (started.exchange, started.mode, started.account)
-    account = "|".join(part for part in named if part)  # A journal older than accounts has none.
+    named = (started.exchange, started.mode, started.account, started.instance)
+    # A simulated run has no instance, and a journal older than accounts no account.
+    account = "|".join(part for part in named if part)
     parts = (bot, account, intent.market, intent.closed_at, intent.strategy, intent.leg)
     key = "|".join(map(str, (*parts, intent.sequence)))
     digest = hashlib.sha256(key.encode()).hexdigest()
@@ -83,6 +84,9 @@ def _check(
         return None
     if state.trading is TradingState.REDUCING:
         return _refused(intent, "trading_reducing", 0, 1, "only exits are allowed")
+    lock = next((why for (name, _), why in state.locks.items() if name == intent.market), "")
+    if lock:
+        return _refused(intent, "market_locked", 0, 1, f"the market takes only exits: {lock}")
     if not is_contiguous:
         return _refused(intent, "candle_gap", 0, 1, "the candle before this one is missing")
     price = scale.price(intent.reference_price)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal, localcontext
 from typing import Any, cast
 
-from tradebot.engine.booking import book_fill
+from tradebot.engine.booking import book_fill, sellable
 from tradebot.errors import InvariantError
 from tradebot.model import event as ev
 from tradebot.model.account import Position, TradingState
@@ -86,6 +86,8 @@ class State:
     orders: Orders = Orders()
     feed: Feed = Feed()
     trading: TradingState = TradingState.ACTIVE
+    # Why a market takes only exits, by market and cause.
+    locks: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 def apply(state: State, event: ev.Event) -> State:
@@ -159,6 +161,7 @@ def _with_feed(state: State, feed: Feed) -> State:
         state.orders,
         feed,
         state.trading,
+        state.locks,
     )
 
 
@@ -172,6 +175,7 @@ def _with_orders(state: State, orders: Orders) -> State:
         orders,
         state.feed,
         state.trading,
+        state.locks,
     )
 
 
@@ -302,6 +306,28 @@ def _trading_state_changed(state: State, event: ev.TradingStateChanged) -> State
     return replace(state, trading=event.state)
 
 
+def _market_locked(state: State, event: ev.MarketLocked) -> State:
+    return replace(state, locks={**state.locks, (event.market, event.cause): event.reason})
+
+
+def _market_unlocked(state: State, event: ev.MarketUnlocked) -> State:
+    lifted = (event.market, event.cause)
+    return replace(state, locks={key: why for key, why in state.locks.items() if key != lifted})
+
+
+def _position_adjusted(state: State, event: ev.PositionAdjusted) -> State:
+    position = state.positions.get(event.market, Position())
+    quantity = event.quantity
+    adjusted = replace(
+        position, quantity=quantity, sellable=sellable(state.markets[event.market], quantity)
+    )
+    return replace(state, positions={**state.positions, event.market: adjusted})
+
+
+def _balance_adjusted(state: State, event: ev.BalanceAdjusted) -> State:
+    return replace(state, balances={**state.balances, event.asset: event.after})
+
+
 def _nothing(state: State, event: ev.Event) -> State:
     return state
 
@@ -323,5 +349,10 @@ _APPLY: dict[type[ev.Event], Callable[[State, Any], State]] = {
     ev.OrderAbsent: _to(OrderStatus.ABSENT),
     ev.OrderDropped: _to(OrderStatus.DROPPED),
     ev.TradingStateChanged: _trading_state_changed,
+    ev.MarketLocked: _market_locked,
+    ev.MarketUnlocked: _market_unlocked,
+    ev.PositionUnprotected: _nothing,
+    ev.PositionAdjusted: _position_adjusted,
+    ev.BalanceAdjusted: _balance_adjusted,
 }
 assert set(_APPLY) == set(cast(Any, ev.Event).__args__), "every event kind is applied"

@@ -28,6 +28,7 @@ class SessionStarted:
     balances: dict[str, Decimal]
     version: str
     account: str = ""
+    instance: str = ""  # this journal's own mark, so that two journals never give one order id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +199,58 @@ class TradingStateChanged:
     details: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketLocked:
+    """A market takes no entries until every cause of its locks is lifted; exits go on."""
+
+    at: int
+    market: str
+    cause: str  # who locked it: reconcile, protection
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketUnlocked:
+    """One cause of a market's locks was lifted."""
+
+    at: int
+    market: str
+    cause: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionUnprotected:
+    """A position has been without its stop for too long, since `since`; the owner is called."""
+
+    at: int
+    market: str
+    since: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionAdjusted:
+    """The exchange holds less than we bought: the position is `quantity` now."""
+
+    at: int
+    market: str
+    before: Decimal
+    quantity: Decimal
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalanceAdjusted:
+    """A coin's balance in the books was set to the exchange's: a deposit, a trade by hand."""
+
+    at: int
+    asset: str
+    before: Decimal
+    after: Decimal
+    reason: str
+
+
 Event = (
     SessionStarted
     | SessionReconfigured
@@ -215,6 +268,11 @@ Event = (
     | OrderAbsent
     | OrderDropped
     | TradingStateChanged
+    | MarketLocked
+    | MarketUnlocked
+    | PositionUnprotected
+    | PositionAdjusted
+    | BalanceAdjusted
 )
 
 

@@ -58,7 +58,10 @@ _S = OrderStatus
 TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
     _S.INTENDED: frozenset({_S.SENT, _S.DROPPED}),
     _S.SENT: frozenset(
-        {_S.ACCEPTED, _S.PARTIAL, _S.FILLED, _S.REJECTED, _S.CANCELLED, _S.EXPIRED, _S.UNKNOWN}
+        {
+            _S.ACCEPTED, _S.PARTIAL, _S.FILLED, _S.REJECTED, _S.CANCELLED, _S.EXPIRED, _S.UNKNOWN,
+            _S.DROPPED,  # the broker did not let it leave
+        }
     ),
     _S.UNKNOWN: frozenset(
         {_S.ACCEPTED, _S.PARTIAL, _S.FILLED, _S.REJECTED, _S.CANCELLED, _S.EXPIRED, _S.ABSENT}
@@ -187,4 +190,32 @@ class Unknown:
     cause: str
 
 
-Outcome = Report | Rejection | Unknown
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsent:
+    """The broker itself did not let the order leave: nothing was on the wire."""
+
+    order_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedOrder:
+    """One of our orders as the exchange lists it, with the parts that reconciling compares."""
+
+    order_id: str
+    exchange_id: str
+    market: str
+    filled: Decimal
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedFill:
+    """A fill as the exchange lists it for a market, ours or not."""
+
+    exchange_id: str  # of the order that it filled
+    side: Side
+    fill: Fill
+
+
+Outcome = Report | Rejection | Unknown | Unsent

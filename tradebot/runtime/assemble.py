@@ -3,6 +3,8 @@
 Law: everything else gets a broker, a feed, a clock and a journal, and cannot tell whose they are.
 """
 
+import hashlib
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from tradebot.adapters.candles import CandleStore
 from tradebot.adapters.clock import VirtualClock, WallClock
+from tradebot.adapters.gate_tokens import GateTokens
 from tradebot.adapters.journal import MemoryJournal, SqliteJournal
 from tradebot.adapters.latch import FileLatch
 from tradebot.adapters.simulated import SimulatedBroker
@@ -111,9 +114,10 @@ def chosen_strategy(config: Config) -> Chosen:
 def backtest(config: Config, world: World, strategy: str, *, tell: Listener) -> Bot:
     """Return a bot over the book itself: no HTTP, a journal in memory."""
     clock = VirtualClock(world.start_ms, on_advance=world.book.advance_to)
-    broker = SimulatedBroker(world.book)
+    tokens = GateTokens()
+    broker = SimulatedBroker(world.book, tokens=tokens, clock=clock)
     session = _session(
-        config, State(), broker, MemoryJournal(), clock, AlwaysArmed(), tell=tell
+        config, State(), broker, MemoryJournal(), clock, AlwaysArmed(), tokens=tokens, tell=tell
     )
     session.record(
         [
@@ -259,7 +263,9 @@ def _over_ccxt(
     client = CcxtClient(parts.settings)
     opened.append(client)
     reader = ExchangeReader(client)
-    broker = CcxtBroker(client, prefix=namespace(config.bot.name))
+    tokens = GateTokens()
+    prefix = namespace(config.bot.name)
+    broker = CcxtBroker(client, prefix=prefix, tokens=tokens, clock=clock)
     # Ending needs no market's rules, and must not fail for one that is halted or delisted.
     symbols = () if parts.is_ending else config.bot.markets
     markets = list(reader.markets(symbols, interval).values())
@@ -269,13 +275,31 @@ def _over_ccxt(
     if isinstance(clock, WallClock):
         clock.offset_ms = reader.now_ms() - clock.now_ms()
     session = _session(
-        config, state, broker, journal, clock, latch, tell=parts.tell, window_ms=RECEIVE_WINDOW_MS
+        config,
+        state,
+        broker,
+        journal,
+        clock,
+        latch,
+        tokens=tokens,
+        tell=parts.tell,
+        window_ms=RECEIVE_WINDOW_MS,
     )
     name = chosen.strategy.name
     if state.started is None and not parts.is_ending:
         balances, now = broker.balances(), clock.now_ms()
         session.record(
-            [started_event(config, parts.mode.value, markets, balances, at=now, strategy=name)]
+            [
+                started_event(
+                    config,
+                    parts.mode.value,
+                    markets,
+                    balances,
+                    at=now,
+                    strategy=name,
+                    instance=_instance(parts, now),
+                )
+            ]
         )
     elif not parts.is_ending:
         session.record(reconfigured(config, state, markets, at=clock.now_ms(), strategy=name))
@@ -292,6 +316,17 @@ def _over_ccxt(
     return Bot(parts.mode, session, clock, interval, trader=trader, opened=opened)
 
 
+def _instance(parts: _Parts, now_ms: int) -> str:
+    """Return a mark that no other journal of this account has; none for a simulated run.
+
+    Two hosts that trade one account by one configuration must not give their orders one id.
+    """
+    if parts.mode is Mode.SANDBOX:
+        return ""
+    named = f"{platform.node()}|{parts.run.folder.resolve()}|{now_ms}"
+    return hashlib.sha256(named.encode()).hexdigest()[:12]
+
+
 def _keep(store: CandleStore, market: str, table: CandleTable) -> None:
     # The exchange's last word stands: it may correct a candle, and a testnet is wiped now and then.
     store.append(market, table, replace=True)
@@ -305,6 +340,7 @@ def _session(
     clock: Clock,
     latch: Latch,
     *,
+    tokens: GateTokens,
     tell: Listener,
     window_ms: int = 0,
 ) -> Session:
@@ -315,6 +351,7 @@ def _session(
         journal=journal,
         clock=clock,
         latch=latch,
+        tokens=tokens,
         tell=tell,
         window_ms=window_ms,
     )

@@ -8,24 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 
-from tradebot.engine.actions import Action, Cancel, Place, PlaceOco, Refuse
+from tradebot.adapters.gate_tokens import GateTokens
+from tradebot.engine.actions import Action
 from tradebot.engine.decide import decide, flatten, is_bare, protect
-from tradebot.engine.reconcile import outcome_events, report_events
 from tradebot.engine.settings import Rules
 from tradebot.engine.state import State, apply
 from tradebot.model import event as ev
 from tradebot.model.account import TradingState
 from tradebot.model.market import Candle
-from tradebot.model.order import (
-    RESTING,
-    Approved,
-    Leg,
-    Order,
-    Outcome,
-    Rejection,
-    Unknown,
-)
 from tradebot.ports import Broker, Clock, Journal, Latch
+from tradebot.runtime.carrying import Carrier
 from tradebot.runtime.settling import Settler
 
 # Cancel, sell, protect: three rounds settle a market; more means that we go in circles.
@@ -49,6 +41,7 @@ class Session:
         journal: Journal,
         clock: Clock,
         latch: Latch,
+        tokens: GateTokens,
         tell: Listener,
         window_ms: int = 0,
     ) -> None:
@@ -59,8 +52,16 @@ class Session:
         self._clock = clock
         self._latch = latch
         self._tell = tell
-        self._window_ms = window_ms
         self._settler = Settler(self, broker, clock)
+        self._carrier = Carrier(
+            self,
+            broker=broker,
+            clock=clock,
+            latch=latch,
+            tokens=tokens,
+            settler=self._settler,
+            window_ms=window_ms,
+        )
         # Markets whose position stayed bare: when to try again, and how long we waited.
         self._bare: dict[str, tuple[int, int]] = {}
 
@@ -155,7 +156,7 @@ class Session:
             if not actions:
                 return
             # Two carried out, one not: what was not is asked for again at the next candle.
-            if not all([self._carry_out(action) for action in actions]):
+            if not all([self._carrier.carry_out(action) for action in actions]):
                 return
 
     # --- orders that are out --------------------------------------------------------------------
@@ -209,99 +210,11 @@ class Session:
         """Return what the exchange says the account holds. Raises ExchangeUnavailable."""
         return self._broker.balances()
 
-    # --- carrying out ---------------------------------------------------------------------------
-
-    def _carry_out(self, action: Action) -> bool:
-        """Do one thing; return whether the world may have changed by it."""
-        match action:
-            case Place():
-                return self._place([action.order])
-            case PlaceOco():
-                return self._place([action.stop, action.target])
-            case Cancel():
-                return self._cancel(action)
-            case Refuse():
-                self._refuse(action)
-                return False
-
-    def _place(self, approved: list[Approved]) -> bool:
-        now = self._clock.now_ms()
-        self.record([_intended(each, at=now) for each in approved])
-        is_emergency = approved[0].intent.leg is Leg.FLATTEN
-        if not is_emergency and not self._latch.is_armed():
-            for each in approved:
-                reason = "trading was halted before it was sent"
-                self.record([ev.OrderDropped(at=now, order_id=each.order_id, reason=reason)])
-            self.halt("the emergency stop is latched")
-            return False
-        self.record(
-            [
-                ev.OrderSent(at=now, order_id=each.order_id, window_ms=self._window_ms)
-                for each in approved
-            ]
-        )
-        # The wire, once: whatever happens now, this order is never sent again.
-        outcomes: tuple[Outcome, ...]
-        if len(approved) == 2:
-            outcomes = self._broker.place_oco(approved[0], approved[1])
-        else:
-            outcomes = (self._broker.place_order(approved[0]),)
-        events: list[ev.Event] = []
-        for each, outcome in zip(approved, outcomes, strict=True):
-            order = self.state.orders.unsettled[each.order_id]
-            events += outcome_events(order, outcome, at=self._clock.now_ms())
-        self.record(events)
-        return True
-
-    def _cancel(self, action: Cancel) -> bool:
-        now = self._clock.now_ms()
-        order = action.order
-        self.record([ev.CancelSent(at=now, order_id=order.id, reason=action.reason)])
-        outcome = self._broker.cancel_order(order)
-        if isinstance(outcome, Unknown):
-            return False
-        if isinstance(outcome, Rejection):
-            # "Unknown order": it has just filled or expired; the fill wins.
-            return self._settler.settle_order(order)
-        events = report_events(order, outcome, at=self._clock.now_ms())
-        self.record(events)
-        self._settle_siblings(order)
-        return bool(events)
-
-    def _settle_siblings(self, order: Order) -> None:
-        """Book the end of the OCO sibling that the exchange cancelled with `order`."""
-        for other in self.state.orders.of(order.market):
-            if other.status in RESTING and other.closed_at == order.closed_at:
-                self._settler.settle_order(other)
-
-    def _refuse(self, action: Refuse) -> None:
-        refused = action.refused
-        intent = refused.intent
-        self.record(
-            [
-                ev.IntentRefused(
-                    at=self._clock.now_ms(),
-                    market=intent.market,
-                    side=intent.side,
-                    leg=intent.leg,
-                    quantity=intent.quantity,
-                    closed_at=intent.closed_at,
-                    control=refused.control,
-                    limit=refused.limit,
-                    value=refused.value,
-                    message=refused.message,
-                )
-            ]
-        )
-
     # --- stopping -------------------------------------------------------------------------------
 
     def cancel_all(self, reason: str) -> None:
         """Cancel every resting order of ours; what does not end stays unsettled, to be seen."""
-        for order in list(self.state.orders.unsettled.values()):
-            known = self.state.orders.unsettled.get(order.id)
-            if known is not None and known.status in RESTING:
-                self._cancel(Cancel(known, reason))
+        self._carrier.cancel_all(reason)
 
     def cancel_own(self) -> None:
         """Cancel what the exchange still shows of ours, whether the journal knows it or not."""
@@ -335,22 +248,3 @@ class Session:
         if self.state.trading is not trading:
             now = self._clock.now_ms()
             self.record([ev.TradingStateChanged(at=now, state=trading, reason=reason)])
-
-
-def _intended(approved: Approved, *, at: int) -> ev.OrderIntended:
-    intent = approved.intent
-    return ev.OrderIntended(
-        at=at,
-        order_id=approved.order_id,
-        market=intent.market,
-        side=intent.side,
-        kind=intent.kind,
-        leg=intent.leg,
-        quantity=intent.quantity,
-        reference_price=intent.reference_price,
-        closed_at=intent.closed_at,
-        strategy=intent.strategy,
-        reason=intent.reason,
-        price=intent.price,
-        stop_price=intent.stop_price,
-    )

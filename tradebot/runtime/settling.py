@@ -25,6 +25,10 @@ class Books(Protocol):
         """Make events durable and apply them."""
         ...
 
+    def halt(self, reason: str) -> None:
+        """Set trading to HALTED."""
+        ...
+
 
 class Settler:
     """What is asked about unsettled orders, and what the answers mean for the books."""

@@ -23,8 +23,12 @@ def started_event(
     *,
     at: int,
     strategy: str,
+    instance: str = "",
 ) -> SessionStarted:
-    """Return the first event of a new journal; balances of the markets' own coins only."""
+    """Return the first event of a new journal; balances of the markets' own coins only.
+
+    `instance` tells this journal from any other of the account; a simulated run has none.
+    """
     coins = {asset for market in markets for asset in (market.base, market.quote)}
     return SessionStarted(
         at=at,
@@ -38,6 +42,7 @@ def started_event(
         balances={asset: balances.get(asset, Decimal(0)) for asset in sorted(coins)},
         version=__version__,
         account=config.exchange.account,
+        instance=instance,
     )
 
 

@@ -191,12 +191,14 @@ def test_row_that_is_no_row_of_ours_is_refused(
         db.execute(statement)
 
 
-def test_second_writer_is_refused_and_the_first_goes_on(path: Path) -> None:
+def test_second_writer_takes_over_and_the_first_is_fenced_off(path: Path) -> None:
     with closing(SqliteJournal(path)) as first, closing(SqliteJournal(path)) as second:
-        first.append(SENT[:1])
-        with pytest.raises(JournalError, match="cannot be written"):
-            second.append(SENT[1:])
-        first.append(SENT[1:])
+        assert (first.epoch, second.epoch) == (1, 2)
+        with pytest.raises(JournalError, match="taken over by another instance"):
+            first.append(SENT[:1])
+        second.append(SENT)
+        with pytest.raises(JournalError, match="taken over by another instance"):
+            first.append(SENT[:1])
     assert [entry.event for entry in entries(path)] == SENT
 
 

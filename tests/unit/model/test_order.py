@@ -13,7 +13,7 @@ from tradebot.model.order import RESTING, SETTLED, TRANSITIONS, OrderStatus
 # Written out a second time on purpose: a change of the table must be meant.
 LEGAL = """
 intended  -> sent dropped
-sent      -> accepted partial filled rejected cancelled expired unknown
+sent      -> accepted partial filled rejected cancelled expired unknown dropped
 unknown   -> accepted partial filled rejected cancelled expired absent
 accepted  -> partial filled cancelled expired unknown
 partial   -> partial filled cancelled expired unknown

@@ -1,0 +1,214 @@
+"""Reading what the exchange knows of our orders: reports, lists, fills, balances, prices.
+
+Law: reads are retried a few times; an answer that cannot be understood is no answer.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import ccxt.async_support as ccxt
+
+from tradebot.adapters.ccxt_client import CcxtClient
+from tradebot.adapters.exchange import retried
+from tradebot.errors import ExchangeUnavailable, KeystoreError
+from tradebot.model.money import parse_decimal
+from tradebot.model.order import (
+    Fill,
+    ListedFill,
+    ListedOrder,
+    Order,
+    OrderStatus,
+    Report,
+    Side,
+)
+
+# What reading an empty or broken answer raises.
+BROKEN_ANSWERS = (KeyError, IndexError, TypeError, ValueError, AttributeError, ArithmeticError)
+
+STATUS = {
+    "open": OrderStatus.ACCEPTED,
+    "closed": OrderStatus.FILLED,
+    "canceled": OrderStatus.CANCELLED,
+    "expired": OrderStatus.EXPIRED,
+    "rejected": OrderStatus.REJECTED,
+    # Not ended yet: a cancel, or the order itself, is still on its way.
+    "canceling": OrderStatus.ACCEPTED,
+    "PENDING_NEW": OrderStatus.ACCEPTED,
+}
+# Clocks differ: the list is asked for from a little before the order was sent.
+LISTED_BEFORE_MS = 60_000
+LISTED_MAX = 1_000
+
+T = TypeVar("T")
+
+
+class OrderReader:
+    """What one account's orders look like at the exchange. `prefix` marks which are ours."""
+
+    def __init__(self, client: CcxtClient, *, prefix: str) -> None:
+        self._client = client
+        self._prefix = prefix
+
+    def order_report(self, order: Order) -> Report | None:
+        """Return what the exchange knows of an order, fills included; None where it knows none."""
+        params = {"clientOrderId": order.id}
+        symbol = symbol_of(order.market)
+
+        def ask() -> Any:
+            try:
+                return self._client.call("fetch_order", None, symbol, params)
+            except ccxt.OrderNotFound:
+                return None
+
+        what = f"order {order.id}"
+        answer = retried(ask, what, self._client.exchange)
+        if answer is None:
+            return None
+        return self._understood(what, lambda: self.report(order.id, symbol, answer))
+
+    def is_listed(self, order: Order) -> bool:
+        """Return whether the market's list of orders, a second endpoint, shows this order."""
+        since = order.sent_at - LISTED_BEFORE_MS
+        answers = self._read("orders", "fetch_orders", symbol_of(order.market), since)
+        return self._understood(
+            "orders", lambda: any(item["clientOrderId"] == order.id for item in answers)
+        )
+
+    def listed_orders(self, market: str, since_ms: int) -> Sequence[ListedOrder]:
+        """Return our orders of one market since a time, oldest first, at most the newest 1,000."""
+        answers = self._read(
+            "orders", "fetch_orders", symbol_of(market), since_ms - LISTED_BEFORE_MS, LISTED_MAX
+        )
+        return self._understood(
+            "orders",
+            lambda: [_listed_order(market, item) for item in answers if self._is_ours(item)],
+        )
+
+    def listed_fills(self, market: str, since_ms: int) -> Sequence[ListedFill]:
+        """Return every fill of one market since a time, ours or not, at most the newest 1,000."""
+        answers = self._read(
+            "fills", "fetch_my_trades", symbol_of(market), since_ms - LISTED_BEFORE_MS, LISTED_MAX
+        )
+        return self._understood("fills", lambda: [_listed_fill(item) for item in answers])
+
+    def open_order_filled(self) -> Mapping[str, Decimal]:
+        """Return how much each of our open orders has filled, by our order id."""
+        answers = self._read("open orders", "fetch_open_orders")
+        return self._understood(
+            "open orders",
+            lambda: {
+                item["clientOrderId"]: parse_decimal(item["filled"])
+                for item in answers
+                if self._is_ours(item)
+            },
+        )
+
+    def balances(self) -> Mapping[str, Decimal]:
+        """Return the total of every coin on the account that is not zero."""
+        answer = self._read("balances", "fetch_balance")
+        totals = self._understood(
+            "balances",
+            lambda: {asset: parse_decimal(total) for asset, total in answer["total"].items()},
+        )
+        if not totals:
+            raise ExchangeUnavailable(
+                f"{self._client.exchange} names no coin when asked for balances",
+                hint="an empty answer is not an empty account; fund the account if it is new",
+            )
+        return totals
+
+    def last_price(self, market: str) -> Decimal:
+        """Return the price of the market's last trade."""
+        answer = self._read("a price", "fetch_ticker", symbol_of(market))
+        price = self._understood("a price", lambda: parse_decimal(answer["last"]))
+        if price <= 0:
+            raise self._rubbish("a price")
+        return price
+
+    def report(self, order_id: str, symbol: str, answer: Mapping[str, Any]) -> Report:
+        """Return what an answer about one order says. Raises one of BROKEN_ANSWERS."""
+        filled = parse_decimal(answer["filled"])
+        status = STATUS[answer["status"]]
+        if status is OrderStatus.ACCEPTED and filled:
+            status = OrderStatus.PARTIAL
+        exchange_id = str(answer["id"])
+        fills = self._fills(exchange_id, symbol) if filled else ()
+        return Report(
+            order_id=order_id,
+            exchange_id=exchange_id,
+            status=status,
+            filled=filled,
+            fills=fills,
+        )
+
+    def _fills(self, exchange_id: str, symbol: str) -> tuple[Fill, ...]:
+        """Return the fills of an order.
+
+        None where they cannot be read now: they are asked for again.
+        """
+        try:
+            answers = retried(
+                lambda: self._client.call(
+                    "fetch_my_trades", symbol, None, None, {"orderId": exchange_id}
+                ),
+                "trades",
+                self._client.exchange,
+            )
+        except (ExchangeUnavailable, KeystoreError):
+            return ()
+        return tuple(_fill(item) for item in answers if str(item["order"]) == exchange_id)
+
+    def _is_ours(self, item: Mapping[str, Any]) -> bool:
+        return bool(item["clientOrderId"].startswith(self._prefix))
+
+    def _read(self, what: str, method: str, *arguments: Any) -> Any:
+        return retried(
+            lambda: self._client.call(method, *arguments), what, self._client.exchange
+        )
+
+    def _understood(self, what: str, read: Callable[[], T]) -> T:
+        """Return what an answer says. Raises ExchangeUnavailable where it says nothing."""
+        try:
+            return read()
+        except BROKEN_ANSWERS as error:
+            raise self._rubbish(what) from error
+
+    def _rubbish(self, what: str) -> ExchangeUnavailable:
+        return ExchangeUnavailable(
+            f"{self._client.exchange} answered rubbish when asked for {what}"
+        )
+
+
+def _fill(item: Mapping[str, Any]) -> Fill:
+    fee = item["fee"]
+    return Fill(
+        trade_id=str(item["id"]),
+        quantity=parse_decimal(item["amount"]),
+        price=parse_decimal(item["price"]),
+        fee=parse_decimal(fee["cost"]),
+        fee_asset=str(fee["currency"]),
+        is_maker=item["takerOrMaker"] == "maker",
+        filled_at=int(item["timestamp"]),
+    )
+
+
+def _listed_order(market: str, item: Mapping[str, Any]) -> ListedOrder:
+    return ListedOrder(
+        order_id=item["clientOrderId"],
+        exchange_id=str(item["id"]),
+        market=market,
+        filled=parse_decimal(item["filled"]),
+        is_open=STATUS[item["status"]] is OrderStatus.ACCEPTED,
+    )
+
+
+def _listed_fill(item: Mapping[str, Any]) -> ListedFill:
+    return ListedFill(
+        exchange_id=str(item["order"]), side=Side(item["side"]), fill=_fill(item)
+    )
+
+
+def symbol_of(market: str) -> str:
+    """Return the exchange's symbol in a market's name: `BTC/USDT` of `binance:BTC/USDT`."""
+    return market.partition(":")[2]

@@ -1,0 +1,191 @@
+"""Carrying out what the engine decided: on disk, on the wire once, the answer on disk.
+
+Law: an order is on disk before it is on the wire, the gate's token is younger than two seconds when
+it leaves, and whatever comes of it, it is never sent again.
+"""
+
+from tradebot.adapters.gate_tokens import GateTokens
+from tradebot.engine.actions import Action, Cancel, Place, PlaceOco, Refuse, Replace
+from tradebot.engine.reconcile import outcome_events, report_events
+from tradebot.model import event as ev
+from tradebot.model.order import (
+    RESTING,
+    Approved,
+    Leg,
+    Order,
+    Outcome,
+    Rejection,
+    Unknown,
+    Unsent,
+)
+from tradebot.ports import Broker, Clock, Latch
+from tradebot.runtime.settling import Books, Settler
+
+
+class Carrier:
+    """The one way from a decision to the wire."""
+
+    def __init__(
+        self,
+        books: Books,
+        *,
+        broker: Broker,
+        clock: Clock,
+        latch: Latch,
+        tokens: GateTokens,
+        settler: Settler,
+        window_ms: int,
+    ) -> None:
+        self._books = books
+        self._broker = broker
+        self._clock = clock
+        self._latch = latch
+        self._tokens = tokens
+        self._settler = settler
+        self._window_ms = window_ms
+
+    def carry_out(self, action: Action) -> bool:
+        """Do one thing; return whether the world may have changed by it."""
+        match action:
+            case Place():
+                return self._place([action.order])
+            case PlaceOco():
+                return self._place([action.stop, action.target])
+            case Replace():
+                return self._replace(action)
+            case Cancel():
+                return self.cancel(action)
+            case Refuse():
+                self._refuse(action)
+                return False
+
+    # --- placing --------------------------------------------------------------------------------
+
+    def _place(self, approved: list[Approved]) -> bool:
+        if not self._is_written(approved):
+            return False
+        # The wire, once: whatever happens now, this order is never sent again.
+        outcomes: tuple[Outcome, ...]
+        if len(approved) == 2:
+            outcomes = self._broker.place_oco(approved[0], approved[1])
+        else:
+            outcomes = (self._broker.place_order(approved[0]),)
+        events: list[ev.Event] = []
+        for each, outcome in zip(approved, outcomes, strict=True):
+            events += self._answered(each, outcome)
+        self._books.record(events)
+        return True
+
+    def _is_written(self, approved: list[Approved]) -> bool:
+        """Make the orders durable as SENT, with a token each; return whether they may leave."""
+        now = self._clock.now_ms()
+        for each in approved:
+            self._tokens.issue(each, now_ms=now)
+        self._books.record([_intended(each, at=now) for each in approved])
+        is_emergency = approved[0].intent.leg is Leg.FLATTEN
+        if not is_emergency and not self._latch.is_armed():
+            reason = "trading was halted before it was sent"
+            for each in approved:
+                self._tokens.withdraw(each)
+                self._books.record(
+                    [ev.OrderDropped(at=now, order_id=each.order_id, reason=reason)]
+                )
+            self._books.halt("the emergency stop is latched")
+            return False
+        self._books.record(
+            [
+                ev.OrderSent(at=now, order_id=each.order_id, window_ms=self._window_ms)
+                for each in approved
+            ]
+        )
+        return True
+
+    def _answered(self, approved: Approved, outcome: Outcome) -> list[ev.Event]:
+        order = self._books.state.orders.unsettled[approved.order_id]
+        return outcome_events(order, outcome, at=self._clock.now_ms())
+
+    def _replace(self, action: Replace) -> bool:
+        """Put a new order in the place of a resting one, in one request."""
+        if not self._is_written([action.order]):
+            return False
+        now = self._clock.now_ms()
+        old = action.resting
+        self._books.record([ev.CancelSent(at=now, order_id=old.id, reason=action.reason)])
+        gone, placed = self._broker.replace_order(old, action.order)
+        self._books.record(self._answered(action.order, placed))
+        return self._is_ended(old, gone) and not isinstance(placed, Unknown)
+
+    # --- cancelling -----------------------------------------------------------------------------
+
+    def cancel(self, action: Cancel) -> bool:
+        """Cancel a resting order; return whether the books have changed by it."""
+        now = self._clock.now_ms()
+        order = action.order
+        self._books.record([ev.CancelSent(at=now, order_id=order.id, reason=action.reason)])
+        return self._is_ended(order, self._broker.cancel_order(order))
+
+    def _is_ended(self, order: Order, outcome: Outcome) -> bool:
+        """Book the answer to a cancel; return whether the books have changed by it."""
+        if isinstance(outcome, Unknown | Unsent):
+            return False
+        if isinstance(outcome, Rejection):
+            # "Unknown order": it has just filled or expired; the fill wins.
+            return self._settler.settle_order(order)
+        events = report_events(order, outcome, at=self._clock.now_ms())
+        self._books.record(events)
+        self._settle_siblings(order)
+        return bool(events)
+
+    def _settle_siblings(self, order: Order) -> None:
+        """Book the end of the OCO sibling that the exchange cancelled with `order`."""
+        for other in self._books.state.orders.of(order.market):
+            if other.status in RESTING and other.closed_at == order.closed_at:
+                self._settler.settle_order(other)
+
+    def cancel_all(self, reason: str) -> None:
+        """Cancel every resting order of ours; what does not end stays unsettled, to be seen."""
+        for order in list(self._books.state.orders.unsettled.values()):
+            known = self._books.state.orders.unsettled.get(order.id)
+            if known is not None and known.status in RESTING:
+                self.cancel(Cancel(known, reason))
+
+    # --- refusing -------------------------------------------------------------------------------
+
+    def _refuse(self, action: Refuse) -> None:
+        refused = action.refused
+        intent = refused.intent
+        self._books.record(
+            [
+                ev.IntentRefused(
+                    at=self._clock.now_ms(),
+                    market=intent.market,
+                    side=intent.side,
+                    leg=intent.leg,
+                    quantity=intent.quantity,
+                    closed_at=intent.closed_at,
+                    control=refused.control,
+                    limit=refused.limit,
+                    value=refused.value,
+                    message=refused.message,
+                )
+            ]
+        )
+
+
+def _intended(approved: Approved, *, at: int) -> ev.OrderIntended:
+    intent = approved.intent
+    return ev.OrderIntended(
+        at=at,
+        order_id=approved.order_id,
+        market=intent.market,
+        side=intent.side,
+        kind=intent.kind,
+        leg=intent.leg,
+        quantity=intent.quantity,
+        reference_price=intent.reference_price,
+        closed_at=intent.closed_at,
+        strategy=intent.strategy,
+        reason=intent.reason,
+        price=intent.price,
+        stop_price=intent.stop_price,
+    )
