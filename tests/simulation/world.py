@@ -18,7 +18,7 @@ from tests.simulation.feed import SimulatedFeed
 from tests.simulation.ground import BOT, ground
 from tests.simulation.options import DAILY, DAY, HOUR, MINUTE, Options
 from tests.simulation.witness import ExchangeWitness, SimulatedJournal, held
-from tradebot.engine.decide import is_bare
+from tradebot.engine.protect import is_bare
 from tradebot.engine.risk import namespace
 from tradebot.engine.state import State, fold
 from tradebot.errors import ExchangeUnavailable, JournalError

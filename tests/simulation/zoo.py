@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.simulation.options import drawn
 from tests.simulation.world import Result, run_world
-from tradebot.engine import booking, decide, reconcile, risk, state
+from tradebot.engine import booking, decide, protect, reconcile, risk, state
 from tradebot.runtime.carrying import Carrier
 from tradebot.runtime.session import Session
 from tradebot.runtime.trader import Trader
@@ -141,7 +141,7 @@ BUGS = (
     ),
     Bug(
         "a stop is sized to what was bought, not to what is left of it",
-        ((decide._sale, "quantity=position.sellable", "quantity=position.bought"),),
+        ((protect.sale, "quantity=position.sellable", "quantity=position.bought"),),
     ),
     Bug(
         "a refused cancel is taken for a cancel",
@@ -197,7 +197,7 @@ BUGS = (
     ),
     Bug(
         "a target whose stop is gone is left alone",
-        ((decide._protect, "level and lone is not None", "False"),),
+        ((protect.guard, "level and lone is not None", "False"),),
     ),
     Bug(
         "nobody asks about orders between candles",

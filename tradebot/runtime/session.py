@@ -10,7 +10,8 @@ from functools import partial
 
 from tradebot.adapters.gate_tokens import GateTokens
 from tradebot.engine.actions import Action
-from tradebot.engine.decide import decide, flatten, is_bare, protect
+from tradebot.engine.decide import decide
+from tradebot.engine.protect import flatten, is_bare, protect
 from tradebot.engine.settings import Rules
 from tradebot.engine.state import State, apply
 from tradebot.model import event as ev

@@ -54,6 +54,24 @@ def news(event: ev.Event, state: State) -> News | None:
             )
             text = f"trading is {event.state.value.upper()}: {event.reason}"
             return News(event.at, level, "lifecycle", text)
+        case ev.MarketLocked():
+            text = f"{_symbol(event.market)} takes only exits: {event.reason}"
+            return News(event.at, AlertLevel.ERROR, "error", text)
+        case ev.MarketUnlocked():
+            text = f"{_symbol(event.market)} takes entries again: {event.reason}"
+            return News(event.at, AlertLevel.INFO, "error", text)
+        case ev.PositionUnprotected():
+            seconds = (event.at - event.since) // 1000
+            text = f"{_symbol(event.market)} has had no stop for {seconds} s: {event.reason}"
+            return News(event.at, AlertLevel.CRITICAL, "stop", text)
+        case ev.PositionAdjusted():
+            held = f"{plain(event.quantity)}, not {plain(event.before)}"
+            text = f"{_symbol(event.market)}: the position is {held}: {event.reason}"
+            return News(event.at, AlertLevel.ERROR, "error", text)
+        case ev.BalanceAdjusted():
+            held = f"{plain(event.after)}, not {plain(event.before)}"
+            text = f"the balance of {event.asset} is {held}: {event.reason}"
+            return News(event.at, AlertLevel.WARNING, "error", text)
         case _:
             return None
 

@@ -20,7 +20,8 @@ from tests.support.builders import (
     target_order,
 )
 from tradebot.engine.actions import Action, Cancel, Place, PlaceOco, Refuse
-from tradebot.engine.decide import decide, flatten, protect
+from tradebot.engine.decide import decide
+from tradebot.engine.protect import flatten, protect
 from tradebot.engine.settings import Rules
 from tradebot.engine.state import State
 from tradebot.model.account import Position, TradingState

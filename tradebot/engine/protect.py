@@ -1,0 +1,213 @@
+"""What guards an open position: its stop and target, and the sale where they cannot be had.
+
+Law: a position that the rules give a stop is guarded or on its way out; no order here sells more
+than is held.
+"""
+
+from decimal import Decimal
+
+from tradebot.engine.actions import Action, Cancel, Place, PlaceOco, Refuse
+from tradebot.engine.exits import stop_level, target_level
+from tradebot.engine.risk import review
+from tradebot.engine.settings import Rules
+from tradebot.engine.state import State
+from tradebot.engine.valuation import is_held
+from tradebot.model.account import Position
+from tradebot.model.order import (
+    RESTING,
+    Approved,
+    Intent,
+    Leg,
+    Order,
+    OrderKind,
+    OrderStatus,
+    Refused,
+    Side,
+)
+
+PROTECTIVE = frozenset({Leg.STOP, Leg.TARGET})
+
+
+def protect(state: State, market: str, rules: Rules, *, time: int) -> tuple[Action, ...]:
+    """Return what a position needs that was filled between candles: its stop and target."""
+    position = state.positions.get(market)
+    if position is None or not is_held(state, market):
+        return ()
+    level = stop_level(position, state.scales[market], rules, None)
+    return guard(state, market, position, rules, time, level)
+
+
+def is_bare(state: State, market: str, rules: Rules) -> bool:
+    """Return whether an open position lacks the stop or target that the rules ask for."""
+    orders = state.orders.of(market)
+    if len(orders) > 1:
+        return False  # Asked at every wake: an OCO at rest must cost nothing.
+    position = state.positions.get(market)
+    if position is None or not is_held(state, market):
+        return False
+    has_stop = bool(rules.stop_ppm or rules.trailing_ppm or position.stop)
+    if orders:
+        return has_stop and _lone_target(orders) is not None
+    return has_stop or bool(rules.target_ppm)
+
+
+def flatten(state: State, market: str, rules: Rules, *, time: int) -> tuple[Action, ...]:
+    """Return the sale that ends a position in an emergency; once at any one time."""
+    position = state.positions.get(market)
+    if position is None or not is_held(state, market) or state.orders.of(market):
+        return ()
+    if state.orders.attempts(market, Leg.FLATTEN, time):
+        return ()
+    intent = sale(
+        state,
+        market,
+        position,
+        leg=Leg.FLATTEN,
+        kind=OrderKind.MARKET,
+        closed_at=time,
+        reference=state.feed.closes.get(market, position.entry_price),
+        reason="emergency stop",
+    )
+    return (ruled(state, intent, rules),)
+
+
+def guard(
+    state: State, market: str, position: Position, rules: Rules, time: int, level: int
+) -> tuple[Action, ...]:
+    """Return the stop and target that are missing, or a sale where the exchange refused them."""
+    orders = state.orders.of(market)
+    lone = _lone_target(orders)
+    if level and lone is not None:
+        # A target that has begun to fill has ended its stop: what is left is guarded anew.
+        return (Cancel(lone, "its stop is gone"),)
+    target = target_level(position, state.scales[market], rules)
+    if orders or not (level or target):
+        return ()
+    time = max(state.orders.latest(market, leg, time) for leg in PROTECTIVE)
+    if any(state.orders.attempts(market, leg, time) for leg in PROTECTIVE) and _was_refused(
+        state, market, time
+    ):
+        return _sell_unprotected(state, market, position, rules, time)
+    stop = _protection(state, market, position, Leg.STOP, level, time) if level else None
+    aim = _protection(state, market, position, Leg.TARGET, target, time) if target else None
+    rulings = [review(state, intent, rules) for intent in (stop, aim) if intent is not None]
+    for ruling in rulings:
+        if isinstance(ruling, Refused):
+            return (Refuse(ruling),)
+    approved = [ruling for ruling in rulings if isinstance(ruling, Approved)]
+    if len(approved) == 2:
+        return (PlaceOco(approved[0], approved[1]),)
+    return (Place(approved[0]),)
+
+
+def _was_refused(state: State, market: str, time: int) -> bool:
+    return any(
+        order.market == market
+        and order.leg in PROTECTIVE
+        and order.closed_at == time
+        and order.status is OrderStatus.REJECTED
+        for order in state.orders.settled.values()
+    )
+
+
+def _sell_unprotected(
+    state: State, market: str, position: Position, rules: Rules, time: int
+) -> tuple[Action, ...]:
+    # A stop that the exchange refuses is a stop that is already due: never wait for a better price.
+    if is_exit_tried(state, market, time):
+        return ()
+    intent = sale(
+        state,
+        market,
+        position,
+        leg=Leg.EXIT,
+        kind=OrderKind.MARKET,
+        closed_at=time,
+        reference=state.feed.closes.get(market, position.entry_price),
+        reason="stop or target refused by the exchange",
+    )
+    return (ruled(state, intent, rules),)
+
+
+def is_exit_tried(state: State, market: str, time: int) -> bool:
+    """Return whether the sale of this position was tried at or after this time."""
+    latest = state.orders.latest(market, Leg.EXIT, time)
+    return state.orders.attempts(market, Leg.EXIT, latest) > 0
+
+
+def _protection(
+    state: State, market: str, position: Position, leg: Leg, level: int, time: int
+) -> Intent:
+    price = state.scales[market].price_decimal(level)
+    is_stop = leg is Leg.STOP
+    return sale(
+        state,
+        market,
+        position,
+        leg=leg,
+        kind=OrderKind.STOP if is_stop else OrderKind.LIMIT_MAKER,
+        closed_at=time,
+        reference=price,
+        reason=f"{leg.value} of the position",
+        price=None if is_stop else price,
+        stop_price=price if is_stop else None,
+    )
+
+
+def sale(
+    state: State,
+    market: str,
+    position: Position,
+    *,
+    leg: Leg,
+    kind: OrderKind,
+    closed_at: int,
+    reference: Decimal,
+    reason: str,
+    price: Decimal | None = None,
+    stop_price: Decimal | None = None,
+) -> Intent:
+    """Return the intent to sell all that is sellable of a position."""
+    return Intent(
+        market=market,
+        side=Side.SELL,
+        kind=kind,
+        leg=leg,
+        quantity=position.sellable,
+        reference_price=reference,
+        closed_at=closed_at,
+        strategy=strategy_of(state),
+        reason=reason,
+        price=price,
+        stop_price=stop_price,
+        reduce_only=True,
+        sequence=state.orders.attempts(market, leg, closed_at),
+    )
+
+
+def ruled(state: State, intent: Intent, rules: Rules) -> Action:
+    """Return the placing of an intent, or its refusal by the risk gate."""
+    ruling = review(state, intent, rules)
+    return Place(ruling) if isinstance(ruling, Approved) else Refuse(ruling)
+
+
+def resting_protection(orders: list[Order]) -> Order | None:
+    """Return the first stop or target among orders that rests at the exchange."""
+    for order in orders:
+        if order.leg in PROTECTIVE and order.status in RESTING:
+            return order
+    return None
+
+
+def _lone_target(orders: list[Order]) -> Order | None:
+    """Return the resting target that is all there is in its market."""
+    if len(orders) != 1:
+        return None
+    (only,) = orders
+    return only if only.leg is Leg.TARGET and only.status in RESTING else None
+
+
+def strategy_of(state: State) -> str:
+    """Return the name of the strategy that trades."""
+    assert state.started is not None, "a session has started"
+    return state.started.strategy
