@@ -1,24 +1,29 @@
 """The sandbox exchange's heart: balances, orders and fills on integers; no HTTP, no clock.
 
 Law: time moves only in `advance_to`, and what a candle does to an order is said in `engine/fills`
-alone. Codes and texts of rejections are Binance's.
+alone. How much of the order trades then is said by `pieces`: all of it, unless told otherwise.
+Codes and texts of rejections are Binance's.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from tradebot.engine.fills import Filled, limit_fill, stop_fill
-from tradebot.engine.rules.costs import buy_price, fee, notional, sell_price
-from tradebot.model.market import Candle, FeeAsset
+from tradebot.engine.rules.costs import buy_price, sell_price
+from tradebot.model.market import Candle
 from tradebot.model.order import OrderKind, Side
-from tradebot.sandbox.filters import check_counts, check_filters
+from tradebot.sandbox.filters import PRICED, check_counts, check_filters
 from tradebot.sandbox.listing import (
     OPEN_STATUSES,
     BookOrder,
     BookTrade,
     Listing,
     OrderRequest,
+    Pieces,
     SandboxRejection,
+    charge,
+    spent,
+    whole,
 )
 
 INSUFFICIENT = (-2010, "Account has insufficient balance for requested action.")
@@ -45,6 +50,7 @@ class Book:
         self.free: dict[str, int] = dict(balances)
         self.locked: dict[str, int] = {}
         self.slippage_ppm = slippage_ppm
+        self.pieces: Callable[[Listing, BookOrder], Pieces] = whole
         self.now = now
         self.orders: dict[int, BookOrder] = {}
         self.open_orders: dict[int, BookOrder] = {}
@@ -211,16 +217,11 @@ class Book:
 
     def _reserve(self, listing: Listing, request: OrderRequest) -> tuple[str, int]:
         """Return what the order may spend. Raises SandboxRejection where it is not there."""
-        market, scale = listing.market, listing.scale
-        asset, amount = market.base, request.quantity
-        if request.side is Side.BUY:
-            price = request.price or request.stop or self.price_now(listing) or 0
-            if request.kind in (OrderKind.MARKET, OrderKind.STOP):
-                price = buy_price(price, self.slippage_ppm, scale.tick)
-            asset = market.quote
-            amount = notional(price, request.quantity, scale.lot, scale.lot_cash)
-            if market.fee_asset is FeeAsset.QUOTE:
-                amount += fee(amount, market.taker_ppm)
+        price = request.price or request.stop
+        if request.side is Side.BUY and request.kind in (OrderKind.MARKET, OrderKind.STOP):
+            price = price or self.price_now(listing) or 0
+            price = buy_price(price, self.slippage_ppm, listing.scale.tick)
+        asset, amount = spent(listing, request.side, price, request.quantity)
         if self.free[asset] < amount:
             raise SandboxRejection(*INSUFFICIENT)
         return asset, amount
@@ -285,24 +286,51 @@ class Book:
         )
 
     def _fill(self, listing: Listing, order: BookOrder, filled: Filled) -> None:
-        market, scale = listing.market, listing.scale
-        cash = notional(filled.price, order.quantity, scale.lot, scale.lot_cash)
-        fee_ppm = market.maker_ppm if filled.is_maker else market.taker_ppm
+        """Trade what is taken of an order now; its OCO sibling ends with the first piece."""
+        linked = self._linked(order)
         self._unlock(order)
-        is_buy = order.side is Side.BUY
-        is_base_fee = is_buy and market.fee_asset is FeeAsset.RECEIVED
-        charged = fee(order.quantity if is_base_fee else cash, fee_ppm)
-        quote_change = (-cash if is_buy else cash) - (0 if is_base_fee else charged)
-        base_change = (order.quantity if is_buy else -order.quantity) - (
-            charged if is_base_fee else 0
-        )
-        if self.free[market.quote] + quote_change < 0 or self.free[market.base] + base_change < 0:
-            # The price ran away from what was reserved while the order waited.
-            self._expire(order)
+        for sibling in linked:
+            if sibling is not order:
+                self._end(sibling, "EXPIRED", time=filled.filled_at)
+        pieces = self.pieces(listing, order)
+        left, taken = order.quantity - order.executed, sum(pieces.quantities)
+        assert 0 < taken <= left and pieces.is_whole == (taken == left), f"{pieces} of {left}"
+        if order.time_in_force == "FOK" and not self._is_payable(listing, order, filled, pieces):
+            self._end(order, "EXPIRED", time=filled.filled_at)
             return
-        self.free[market.quote] += quote_change
-        self.free[market.base] += base_change
-        order.executed, order.cash = order.quantity, cash
+        for quantity in pieces.quantities:
+            if not self._trade(listing, order, filled, quantity):
+                # The price ran away from what was reserved while the order waited.
+                self._end(order, "EXPIRED")
+                return
+        if pieces.is_whole:
+            self._end(order, "FILLED", time=filled.filled_at)
+        elif order.kind in PRICED and order.time_in_force == "GTC":
+            order.status, order.updated_at = "PARTIALLY_FILLED", filled.filled_at
+            asset, amount = spent(listing, order.side, order.price, left - taken)
+            # Each piece's fee is rounded up: some units of what was reserved may be spent on that.
+            self._lock(order, asset, min(amount, self.free[asset]))
+        else:
+            self._end(order, "EXPIRED", time=filled.filled_at)
+
+    def _is_payable(
+        self, listing: Listing, order: BookOrder, filled: Filled, pieces: Pieces
+    ) -> bool:
+        """Return whether the account can pay for all pieces, and they are all there is."""
+        charges = [charge(listing, order, filled, quantity) for quantity in pieces.quantities]
+        change = sum(each.quote_change for each in charges)
+        return pieces.is_whole and self.free[listing.market.quote] + change >= 0
+
+    def _trade(self, listing: Listing, order: BookOrder, filled: Filled, quantity: int) -> bool:
+        """Trade a piece of an order; return whether the account could pay for it."""
+        base, quote = listing.market.base, listing.market.quote
+        cost = charge(listing, order, filled, quantity)
+        if self.free[quote] + cost.quote_change < 0 or self.free[base] + cost.base_change < 0:
+            return False
+        self.free[quote] += cost.quote_change
+        self.free[base] += cost.base_change
+        order.executed += quantity
+        order.cash += cost.cash
         trade = BookTrade(
             trade_id=len(self.trades) + 1,
             order_id=order.order_id,
@@ -310,20 +338,16 @@ class Book:
             symbol=order.symbol,
             side=order.side,
             price=filled.price,
-            quantity=order.quantity,
-            cash=cash,
-            fee=charged,
-            fee_asset=market.base if is_base_fee else market.quote,
+            quantity=quantity,
+            cash=cost.cash,
+            fee=cost.fee,
+            fee_asset=cost.fee_asset,
             is_maker=filled.is_maker,
             time=filled.filled_at,
         )
         order.trades.append(trade)
         self.trades.append(trade)
-        siblings = self._linked(order)
-        self._end(order, "FILLED", time=filled.filled_at)
-        for sibling in siblings:
-            if sibling is not order:
-                self._end(sibling, "EXPIRED", time=filled.filled_at)
+        return True
 
     def _expire(self, order: BookOrder) -> None:
         linked = self._linked(order)

@@ -1,9 +1,15 @@
-"""What the sandbox exchange lists and keeps: markets and candles, orders, trades, rejections."""
+"""What the sandbox exchange lists, keeps and charges: markets and candles, orders, trades, fees.
+
+Law: nothing here changes a book.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from tradebot.model.market import Candle, Market, Scale
+from tradebot.engine.fills import Filled
+from tradebot.engine.rules.costs import fee, notional
+from tradebot.model.market import Candle, FeeAsset, Market, Scale
 from tradebot.model.order import OrderKind, Side
 
 OPEN_STATUSES = frozenset({"NEW", "PARTIALLY_FILLED"})
@@ -54,8 +60,8 @@ class Listing:
 class OrderRequest:
     """An order as it arrives: integers in the listing's units, 0 where a price does not apply.
 
-    `time_in_force` IOC and FOK end a limit order at once where it does not fill: here every fill is
-    whole, so they are the same. `quote_quantity` is the cash a market order was to trade for.
+    `time_in_force` IOC ends a limit order at once with what it got, FOK unless it got all.
+    `quote_quantity` is the cash a market order was to trade for.
     """
 
     symbol: str
@@ -112,3 +118,52 @@ class BookOrder:
     locked: int = 0
     is_triggered: bool = False
     trades: list[BookTrade] = field(default_factory=list)
+
+
+class Pieces(NamedTuple):
+    """How much of an order trades now: at least one quantity, in turn, each a trade of its own.
+
+    `is_whole`: nothing is left of the order afterwards.
+    """
+
+    quantities: tuple[int, ...]
+    is_whole: bool
+
+
+def whole(listing: Listing, order: BookOrder) -> Pieces:
+    """Return all that is left of an order, in one piece."""
+    return Pieces((order.quantity - order.executed,), True)
+
+
+class Charge(NamedTuple):
+    """What a trade is worth, its fee, and by how much both coins of the account change."""
+
+    cash: int
+    fee: int
+    fee_asset: str
+    base_change: int
+    quote_change: int
+
+
+def charge(listing: Listing, order: BookOrder, filled: Filled, quantity: int) -> Charge:
+    """Return what trading a piece of an order costs and brings."""
+    market, scale = listing.market, listing.scale
+    cash = notional(filled.price, quantity, scale.lot, scale.lot_cash)
+    fee_ppm = market.maker_ppm if filled.is_maker else market.taker_ppm
+    if order.side is Side.BUY and market.fee_asset is FeeAsset.RECEIVED:
+        charged = fee(quantity, fee_ppm)
+        return Charge(cash, charged, market.base, quantity - charged, -cash)
+    charged = fee(cash, fee_ppm)
+    sign = 1 if order.side is Side.BUY else -1
+    return Charge(cash, charged, market.quote, sign * quantity, -sign * cash - charged)
+
+
+def spent(listing: Listing, side: Side, price: int, quantity: int) -> tuple[str, int]:
+    """Return the coin that an order at this price spends, and how much of it at most."""
+    market, scale = listing.market, listing.scale
+    if side is Side.SELL:
+        return market.base, quantity
+    amount = notional(price, quantity, scale.lot, scale.lot_cash)
+    if market.fee_asset is FeeAsset.QUOTE:
+        amount += fee(amount, market.taker_ppm)
+    return market.quote, amount
