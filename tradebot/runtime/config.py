@@ -28,6 +28,8 @@ from tradebot.model.timeframe import parse_time, timeframe_ms
 from tradebot.runtime.config_errors import explain
 
 DEFAULT_FILE = Path("config.toml")
+# Refreshed at half its time, at wakes that are ten seconds apart.
+DEAD_MAN_SECONDS_MIN = 30
 
 Fraction = Annotated[Decimal, Field(ge=0, le=1, max_digits=7, decimal_places=6)]
 Part = Annotated[Decimal, Field(gt=0, le=1, max_digits=7, decimal_places=6)]
@@ -120,6 +122,24 @@ class RiskSection(Section):
     reserve_fraction: Fraction = Decimal("0.01")
 
 
+class ReconcileSection(Section):
+    """How often the books are compared with the exchange, and what they are guarded by."""
+
+    every_seconds: int = Field(300, ge=10, le=86_400)
+    requests_max: int = Field(50, ge=4, le=1_000)
+    dead_man_seconds: int = Field(60, ge=0, le=3_600)
+
+    @field_validator("dead_man_seconds")
+    @classmethod
+    def _dead_man_outlives_a_wake(cls, value: int) -> int:
+        if 0 < value < DEAD_MAN_SECONDS_MIN:
+            raise ValueError(
+                f"{value} would cancel orders between two wakes; use 0 for off, or "
+                f"{DEAD_MAN_SECONDS_MIN} and more"
+            )
+        return value
+
+
 class CostsSection(Section):
     """What simulated trades cost: in the sandbox and in backtests."""
 
@@ -182,6 +202,7 @@ class Config(Section):
     sizing: SizingSection = SizingSection()
     exits: ExitsSection = ExitsSection()
     risk: RiskSection = RiskSection()
+    reconcile: ReconcileSection = ReconcileSection()
     costs: CostsSection = CostsSection()
     sandbox: SandboxSection = SandboxSection()
     alerts: AlertsSection = AlertsSection()
@@ -214,8 +235,8 @@ class Config(Section):
         )
 
     def digest(self) -> str:
-        """Return the hash of every value that can change a decision: paths and alerts cannot."""
-        values = self.model_dump(exclude={"paths", "alerts"})
+        """Return the hash of every value that can change a decision: alerts and the like cannot."""
+        values = self.model_dump(exclude={"paths", "alerts", "reconcile"})
         text = json.dumps(values, sort_keys=True, default=_as_text)
         return hashlib.sha256(text.encode()).hexdigest()
 
