@@ -26,7 +26,7 @@ class GateTokens:
         self._out[approved.order_id] = (approved, now_ms)
         self.issued += 1
 
-    def withdraw(self, approved: Approved) -> None:
+    def recall(self, approved: Approved) -> None:
         """Take back the token of an order that will not be sent."""
         self._out.pop(approved.order_id, None)
 

@@ -64,7 +64,7 @@ class BookDoor:
 
     def execute_replace(self, resting: Order, approved: Approved) -> tuple[Outcome, Outcome]:
         """Cancel a resting order and place another in its stead."""
-        gone = self.cancel_order(resting)
+        gone = self._cancelled(resting)
         if isinstance(gone, Rejection):
             refusal = "the order in its place could not be cancelled"
             key = approved.order_id
@@ -73,6 +73,9 @@ class BookDoor:
 
     def cancel_order(self, order: Order) -> Outcome:
         """Cancel an order and its OCO sibling."""
+        return self._cancelled(order)
+
+    def _cancelled(self, order: Order) -> Report | Rejection:
         try:
             found = self._book.find(self._symbols[order.market], client_id=order.id)
             self._book.cancel(found)

@@ -5,7 +5,7 @@ Law: everything else gets a broker, a feed, a clock and a journal, and cannot te
 
 import hashlib
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -21,6 +21,7 @@ from tradebot.candles import CandleTable
 from tradebot.engine.risk import namespace
 from tradebot.engine.state import State, fold
 from tradebot.errors import ConfigError
+from tradebot.model.market import Market
 from tradebot.model.timeframe import timeframe_ms
 from tradebot.ports import Broker, Clock, Journal, Latch
 from tradebot.runtime.checks import check_same_story, check_sandbox, check_supported
@@ -285,24 +286,8 @@ def _over_ccxt(
         tell=parts.tell,
         window_ms=RECEIVE_WINDOW_MS,
     )
-    name = chosen.strategy.name
-    if state.started is None and not parts.is_ending:
-        balances, now = broker.balances(), clock.now_ms()
-        session.record(
-            [
-                started_event(
-                    config,
-                    parts.mode.value,
-                    markets,
-                    balances,
-                    at=now,
-                    strategy=name,
-                    instance=_instance(parts, now),
-                )
-            ]
-        )
-    elif not parts.is_ending:
-        session.record(reconfigured(config, state, markets, at=clock.now_ms(), strategy=name))
+    if not parts.is_ending:
+        _agree_terms(parts, session, broker, markets)
     feed = Feed(
         reader,
         {market.name: market for market in markets},
@@ -314,6 +299,26 @@ def _over_ccxt(
     )
     trader = Trader(session, feed, timeframe_ms=interval)
     return Bot(parts.mode, session, clock, interval, trader=trader, opened=opened)
+
+
+def _agree_terms(
+    parts: _Parts, session: Session, broker: Broker, markets: Sequence[Market]
+) -> None:
+    """Record the terms on which a new journal begins, or an old one goes on."""
+    config, name, now = parts.config, parts.chosen.strategy.name, parts.clock.now_ms()
+    if parts.state.started is not None:
+        session.record(reconfigured(config, parts.state, markets, at=now, strategy=name))
+        return
+    began = started_event(
+        config,
+        parts.mode.value,
+        markets,
+        broker.balances(),
+        at=now,
+        strategy=name,
+        instance=_instance(parts, now),
+    )
+    session.record([began])
 
 
 def _instance(parts: _Parts, now_ms: int) -> str:

@@ -86,7 +86,7 @@ class Carrier:
         if not is_emergency and not self._latch.is_armed():
             reason = "trading was halted before it was sent"
             for each in approved:
-                self._tokens.withdraw(each)
+                self._tokens.recall(each)
                 self._books.record(
                     [ev.OrderDropped(at=now, order_id=each.order_id, reason=reason)]
                 )

@@ -50,9 +50,9 @@ def test_token_is_bound_to_the_exact_order(change: str) -> None:
     assert "no token" in tokens.take(ORDER, now_ms=NOW), "a token that was misused is spent"
 
 
-def test_withdrawn_token_is_worth_nothing() -> None:
+def test_recalled_token_is_worth_nothing() -> None:
     tokens = _issued()
-    tokens.withdraw(ORDER)
+    tokens.recall(ORDER)
     assert "no token" in tokens.take(ORDER, now_ms=NOW)
 
 
