@@ -3,12 +3,16 @@
 Law: coins are conserved: every change of a balance is a fill's quantity, its value or its fee.
 """
 
+from dataclasses import replace
 from decimal import Decimal
 
 from tradebot.model.account import Position
 from tradebot.model.market import Market
 from tradebot.model.money import MONEY_CONTEXT, ZERO, floor_to_step
 from tradebot.model.order import Fill, Side
+
+# A part of a cost is a quotient: it is kept to the smallest unit that exchanges count in.
+COST_UNIT = Decimal("0.00000001")
 
 
 def book_fill(
@@ -67,6 +71,25 @@ def _bought(
         entry_price=MONEY_CONTEXT.divide(entry_notional, bought),
         opened_at=trip.opened_at if trip.is_open else fill.filled_at,
         stop=trip.stop,
+    )
+
+
+def taken_out(market: Market, position: Position, quantity: Decimal) -> Position:
+    """Return the position of which only `quantity` is left, though the bot sold none of it.
+
+    What is gone leaves the round trip at its cost: it is neither gain nor loss of the bot's.
+    """
+    left = replace(position, quantity=quantity, sellable=sellable(market, quantity))
+    gone = position.quantity - quantity
+    if not position.bought or gone <= 0:
+        return left
+    bought = max(position.bought - gone, position.sold)
+    cost = MONEY_CONTEXT.divide(position.cost * bought, position.bought)
+    return replace(
+        left,
+        bought=bought,
+        cost=cost.quantize(COST_UNIT, context=MONEY_CONTEXT),
+        entry_notional=MONEY_CONTEXT.multiply(position.entry_price, bought),
     )
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal, localcontext
 from typing import Any, cast
 
-from tradebot.engine.booking import book_fill, sellable
+from tradebot.engine.booking import book_fill, taken_out
+from tradebot.engine.differences import Differences
 from tradebot.errors import InvariantError
 from tradebot.model import event as ev
 from tradebot.model.account import Position, TradingState
@@ -88,6 +89,7 @@ class State:
     trading: TradingState = TradingState.ACTIVE
     # Why a market takes only exits, by market and cause.
     locks: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    differences: Differences = field(default_factory=Differences)
 
 
 def apply(state: State, event: ev.Event) -> State:
@@ -162,6 +164,7 @@ def _with_feed(state: State, feed: Feed) -> State:
         feed,
         state.trading,
         state.locks,
+        state.differences,
     )
 
 
@@ -176,6 +179,7 @@ def _with_orders(state: State, orders: Orders) -> State:
         state.feed,
         state.trading,
         state.locks,
+        state.differences,
     )
 
 
@@ -295,11 +299,16 @@ def _book(state: State, event: ev.FillBooked) -> State:
     for asset, change in changes.items():
         balances[asset] = balances.get(asset, Decimal(0)) + change
     positions = {**state.positions, event.market: position}
-    feed = state.feed
-    is_closed = before.is_open and not position.is_open
-    if is_closed and (feed.exposures.get(event.market) or 0) > 0:
-        feed = replace(feed, spent=feed.spent | {event.market})
+    feed = _spent(state.feed, event.market, before, position)
     return replace(state, balances=balances, positions=positions, feed=feed)
+
+
+def _spent(feed: Feed, market: str, before: Position, after: Position) -> Feed:
+    """Return the feed in which a signal is spent whose position has ended."""
+    is_closed = before.is_open and not after.is_open
+    if is_closed and (feed.exposures.get(market) or 0) > 0:
+        return replace(feed, spent=feed.spent | {market})
+    return feed
 
 
 def _trading_state_changed(state: State, event: ev.TradingStateChanged) -> State:
@@ -316,16 +325,31 @@ def _market_unlocked(state: State, event: ev.MarketUnlocked) -> State:
 
 
 def _position_adjusted(state: State, event: ev.PositionAdjusted) -> State:
-    position = state.positions.get(event.market, Position())
-    quantity = event.quantity
-    adjusted = replace(
-        position, quantity=quantity, sellable=sellable(state.markets[event.market], quantity)
+    before = state.positions.get(event.market, Position())
+    with localcontext(MONEY_CONTEXT):
+        position = taken_out(state.markets[event.market], before, event.quantity)
+    return replace(
+        state,
+        positions={**state.positions, event.market: position},
+        feed=_spent(state.feed, event.market, before, position),
+        differences=state.differences.forgetting(event.market),
     )
-    return replace(state, positions={**state.positions, event.market: adjusted})
 
 
 def _balance_adjusted(state: State, event: ev.BalanceAdjusted) -> State:
-    return replace(state, balances={**state.balances, event.asset: event.after})
+    return replace(
+        state,
+        balances={**state.balances, event.asset: event.after},
+        differences=state.differences.forgetting(event.asset),
+    )
+
+
+def _difference_found(state: State, event: ev.DifferenceFound) -> State:
+    return replace(state, differences=state.differences.with_found(event))
+
+
+def _difference_resolved(state: State, event: ev.DifferenceResolved) -> State:
+    return replace(state, differences=state.differences.with_resolved(event))
 
 
 def _nothing(state: State, event: ev.Event) -> State:
@@ -354,5 +378,7 @@ _APPLY: dict[type[ev.Event], Callable[[State, Any], State]] = {
     ev.PositionUnprotected: _nothing,
     ev.PositionAdjusted: _position_adjusted,
     ev.BalanceAdjusted: _balance_adjusted,
+    ev.DifferenceFound: _difference_found,
+    ev.DifferenceResolved: _difference_resolved,
 }
 assert set(_APPLY) == set(cast(Any, ev.Event).__args__), "every event kind is applied"

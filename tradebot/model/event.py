@@ -7,6 +7,7 @@ bot's clock, which in a sandbox run is the sandbox's. Every kind is listed in `K
 import re
 from dataclasses import dataclass, field
 from decimal import Decimal
+from enum import StrEnum
 
 from tradebot.model.account import TradingState
 from tradebot.model.market import Market
@@ -251,6 +252,40 @@ class BalanceAdjusted:
     reason: str
 
 
+class Resolution(StrEnum):
+    """How books and exchange came to an end of a difference."""
+
+    AGREED = "agreed"  # it is gone: both say the same again
+    ADOPTED = "adopted"  # a person took the exchange's word into the books
+    IGNORED = "ignored"  # a person left the books as they are
+    CLOSED = "closed"  # a person had orders cancelled and the position sold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DifferenceFound:
+    """Books and exchange disagree: what each says. The same `mark` is the same difference."""
+
+    at: int
+    kind: str
+    subject: str  # an order's id, a market or a coin
+    mark: str
+    journal: str
+    exchange: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DifferenceResolved:
+    """A difference has ended; one that a person chose to ignore is not named again."""
+
+    at: int
+    kind: str
+    subject: str
+    mark: str
+    how: Resolution
+    reason: str
+
+
 Event = (
     SessionStarted
     | SessionReconfigured
@@ -273,6 +308,8 @@ Event = (
     | PositionUnprotected
     | PositionAdjusted
     | BalanceAdjusted
+    | DifferenceFound
+    | DifferenceResolved
 )
 
 

@@ -54,6 +54,13 @@ def news(event: ev.Event, state: State) -> News | None:
             )
             text = f"trading is {event.state.value.upper()}: {event.reason}"
             return News(event.at, level, "lifecycle", text)
+        case _:
+            return _adjustment(event)
+
+
+def _adjustment(event: ev.Event) -> News | None:
+    """Return what to tell of an event that a comparison with the exchange brought, or a guard."""
+    match event:
         case ev.MarketLocked():
             text = f"{_symbol(event.market)} takes only exits: {event.reason}"
             return News(event.at, AlertLevel.ERROR, "error", text)
@@ -72,6 +79,8 @@ def news(event: ev.Event, state: State) -> News | None:
             held = f"{plain(event.after)}, not {plain(event.before)}"
             text = f"the balance of {event.asset} is {held}: {event.reason}"
             return News(event.at, AlertLevel.WARNING, "error", text)
+        case ev.DifferenceFound():
+            return News(event.at, AlertLevel.WARNING, "error", event.text)
         case _:
             return None
 
