@@ -57,6 +57,10 @@ class MemoryJournal:
         """Return every event from the first."""
         return self._events
 
+    def of_order(self, order_id: str) -> list[Event]:
+        """Return the events of one order, oldest first."""
+        return [each for each in self._events if getattr(each, "order_id", None) == order_id]
+
     def last_at(self) -> int:
         """Return the latest time of any event, in UTC ms; 0 for none."""
         return max((event.at for event in self._events), default=0)
@@ -140,6 +144,14 @@ class SqliteJournal:
         for entry in _entries(self._db, self._path):
             yield entry.event
 
+    def of_order(self, order_id: str) -> list[Event]:
+        """Return the events of one order, oldest first: also of one that the state let go."""
+        query = "SELECT kind, body FROM events WHERE order_id = ? ORDER BY seq"
+        try:
+            return [decode(kind, body) for kind, body in self._db.execute(query, (order_id,))]
+        except (sqlite3.Error, ValueError) as error:
+            raise _read_error(self._path, error) from error
+
     def last_at(self) -> int:
         """Return the latest time of any event, in UTC ms; 0 for an empty journal."""
         (latest,) = self._db.execute("SELECT coalesce(max(at), 0) FROM events").fetchone()
@@ -202,19 +214,43 @@ def entries(path: Path) -> Iterator[Entry]:
         yield from _entries(db, path)
 
 
+def check_file(path: Path) -> None:
+    """Raise JournalError where the file is damaged or its tail is gone; without a file, nothing.
+
+    The start asks this before it opens the journal; the chain is checked by the replay itself.
+    """
+    if not path.is_file():
+        return
+    with closing(open_readonly(path)) as db:
+        try:
+            fault = _file_fault(db)
+            if not fault:
+                (count,) = db.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()
+                fault = _tail_fault(db, path, count)
+        except sqlite3.OperationalError as error:
+            # Made, and then the power went: there is no table yet, and nothing to lose.
+            fault = "" if "no such table" in str(error) else f"SQLite: {error}"
+        except sqlite3.Error as error:
+            raise _read_error(path, error) from error
+    if fault:
+        raise JournalError(
+            f"the journal does not verify: {fault}",
+            hint="stop trading, keep the file, and restore the last backup",
+        )
+
+
 def verify(path: Path) -> Verdict:
     """Return whether the file is sound SQLite, the chain unbroken, and every event readable."""
     count, head = 0, GENESIS
     with closing(open_readonly(path)) as db:
         try:
-            answer = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
-            if answer != "ok":
-                return Verdict(0, GENESIS, f"SQLite: {answer}")
+            fault = _file_fault(db)
+            if fault:
+                return Verdict(0, GENESIS, fault)
             for entry in _entries(db, path):
                 count, head = entry.seq, entry.hash
-            written = _highest_written(db)
-            if written != count:
-                fault = f"{path}: of {written} events the last {written - count} are gone"
+            fault = _tail_fault(db, path, count)
+            if fault:
                 return Verdict(count, head, fault)
         except sqlite3.DatabaseError as error:
             return Verdict(count, head, f"SQLite: {error}")
@@ -223,9 +259,19 @@ def verify(path: Path) -> Verdict:
     return Verdict(count, head, "")
 
 
-def _highest_written(db: sqlite3.Connection) -> int:
+def _file_fault(db: sqlite3.Connection) -> str:
+    """Return what is wrong with the file as SQLite sees it; "" = nothing."""
+    answer = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    return "" if answer == "ok" else f"SQLite: {answer}"
+
+
+def _tail_fault(db: sqlite3.Connection, path: Path, count: int) -> str:
+    """Return how many of the events that were ever written are not there; "" = all are."""
     row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
-    return 0 if row is None else int(row[0])
+    written = 0 if row is None else int(row[0])
+    if written == count:
+        return ""
+    return f"{path}: of {written} events the last {written - count} are gone"
 
 
 def _entries(db: sqlite3.Connection, path: Path) -> Iterator[Entry]:
