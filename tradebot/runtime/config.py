@@ -32,6 +32,7 @@ DEFAULT_FILE = Path("config.toml")
 DEAD_MAN_SECONDS_MIN = 30
 
 Fraction = Annotated[Decimal, Field(ge=0, le=1, max_digits=7, decimal_places=6)]
+Discount = Annotated[Decimal, Field(ge=0, lt=1, max_digits=7, decimal_places=6)]
 Part = Annotated[Decimal, Field(gt=0, le=1, max_digits=7, decimal_places=6)]
 Amount = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
 
@@ -110,6 +111,15 @@ class ExitsSection(Section):
     target_fraction: Annotated[Decimal, Field(ge=0, le=10, decimal_places=6)] = Decimal("0.04")
     trailing_fraction: Fraction = Decimal(0)
     hold_candles_max: int = Field(0, ge=0, le=1_000_000)
+
+
+class EntriesSection(Section):
+    """How an entry is bought: at the market, or by a limit order that rests under it."""
+
+    kind: Literal["market", "limit"] = "market"
+    offset_fraction: Discount = Decimal(0)
+    timeout_candles: int = Field(1, ge=1, le=1_000)
+    reprice_max: int = Field(3, ge=0, le=1_000)
 
 
 class RiskSection(Section):
@@ -201,6 +211,7 @@ class Config(Section):
     strategy: StrategySection = StrategySection()
     sizing: SizingSection = SizingSection()
     exits: ExitsSection = ExitsSection()
+    entries: EntriesSection = EntriesSection()
     risk: RiskSection = RiskSection()
     reconcile: ReconcileSection = ReconcileSection()
     costs: CostsSection = CostsSection()
@@ -236,7 +247,11 @@ class Config(Section):
 
     def digest(self) -> str:
         """Return the hash of every value that can change a decision: alerts and the like cannot."""
-        values = self.model_dump(exclude={"paths", "alerts", "reconcile"})
+        excluded = {"paths", "alerts", "reconcile"}
+        if self.entries == EntriesSection():
+            # Journals that are older than this section go on under the terms they began with.
+            excluded.add("entries")
+        values = self.model_dump(exclude=excluded)
         text = json.dumps(values, sort_keys=True, default=_as_text)
         return hashlib.sha256(text.encode()).hexdigest()
 
