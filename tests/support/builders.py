@@ -9,8 +9,9 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from tradebot.engine.orders import Orders
 from tradebot.engine.settings import Rules, Sizing
-from tradebot.engine.state import Feed, Orders, State, apply
+from tradebot.engine.state import Feed, State, apply
 from tradebot.model import event as ev
 from tradebot.model.account import Position, TradingState
 from tradebot.model.market import Candle, FeeAsset, Market

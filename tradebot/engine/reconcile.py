@@ -14,7 +14,8 @@ from tradebot.model.order import (
     Unsent,
 )
 
-_UNANSWERED = frozenset({OrderStatus.SENT, OrderStatus.UNKNOWN})
+# Of which the exchange has told nothing yet. An order called absent may turn out to be alive.
+_UNANSWERED = frozenset({OrderStatus.SENT, OrderStatus.UNKNOWN, OrderStatus.ABSENT})
 _ENDED = frozenset({OrderStatus.CANCELLED, OrderStatus.EXPIRED})
 
 

@@ -11,51 +11,25 @@ from typing import Any, cast
 
 from tradebot.engine.booking import book_fill, taken_out
 from tradebot.engine.differences import Differences
+from tradebot.engine.orders import Orders
 from tradebot.errors import InvariantError
 from tradebot.model import event as ev
 from tradebot.model.account import Position, TradingState
 from tradebot.model.market import Market, Scale, scales
 from tradebot.model.money import MONEY_CONTEXT
-from tradebot.model.order import SETTLED, TRANSITIONS, Leg, Order, OrderStatus
+from tradebot.model.order import (
+    NOT_ATTEMPTED,
+    SETTLED,
+    TRANSITIONS,
+    Leg,
+    Order,
+    OrderKind,
+    OrderStatus,
+)
 
 # Settled orders stay known for late fills and for deciding a candle twice; older ones are in the
 # journal.
 SETTLED_KEPT_MAX = 512
-
-
-@dataclass(frozen=True, slots=True)
-class Orders:
-    """Our orders: all that are unsettled, and the newest settled ones.
-
-    `attempted` holds, for each market and leg, the newest candle at which an order was intended,
-    and how many were.
-    """
-
-    unsettled: Mapping[str, Order] = field(default_factory=dict)
-    settled: Mapping[str, Order] = field(default_factory=dict)
-    attempted: Mapping[tuple[str, Leg], tuple[int, int]] = field(default_factory=dict)
-
-    def get(self, order_id: str) -> Order | None:
-        """Return the order of that id, settled or not; None where it is not known."""
-        return self.unsettled.get(order_id) or self.settled.get(order_id)
-
-    def of(self, market: str) -> list[Order]:
-        """Return the unsettled orders of one market, oldest first."""
-        if not self.unsettled:
-            return []
-        return [order for order in self.unsettled.values() if order.market == market]
-
-    def attempts(self, market: str, leg: Leg, closed_at: int) -> int:
-        """Return how many orders of this leg were intended at this candle, the newest one."""
-        newest, count = self.attempted.get((market, leg), (0, 0))
-        return count if newest == closed_at else 0
-
-    def latest(self, market: str, leg: Leg, closed_at: int) -> int:
-        """Return the newest time of an order of this leg, at least `closed_at`.
-
-        A restart decides a candle again after orders of a later time: their ids go on from there.
-        """
-        return max(closed_at, self.attempted.get((market, leg), (0, 0))[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +38,7 @@ class Feed:
 
     `spent` are markets whose present signal has had its trade: after a stop or target they re-enter
     only once a candle's signal was not long. `refused` names the control that last refused the
-    present signal.
+    present signal, `rounds` counts the limit entries that it was tried with.
     """
 
     latest: int = 0
@@ -73,6 +47,7 @@ class Feed:
     exposures: Mapping[str, int | None] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
     spent: frozenset[str] = frozenset()
+    rounds: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +59,7 @@ class State:
     scales: Mapping[str, Scale] = field(default_factory=dict)
     balances: Mapping[str, Decimal] = field(default_factory=dict)
     positions: Mapping[str, Position] = field(default_factory=dict)
-    orders: Orders = Orders()
+    orders: Orders = field(default_factory=Orders)
     feed: Feed = Feed()
     trading: TradingState = TradingState.ACTIVE
     # Why a market takes only exits, by market and cause.
@@ -131,12 +106,13 @@ def _session_reconfigured(state: State, event: ev.SessionReconfigured) -> State:
 
 def _candles_closed(state: State, event: ev.CandlesClosed) -> State:
     feed = state.feed
-    spent, refused = feed.spent, feed.refused
-    if spent or refused:
+    spent, refused, rounds = feed.spent, feed.refused, feed.rounds
+    if spent or refused or rounds:
         # A signal that is not long ends its episode: the next long one is new.
         ended = {name for name, ppm in event.exposures.items() if ppm is None or ppm <= 0}
         spent = spent - ended
         refused = {name: control for name, control in refused.items() if name not in ended}
+        rounds = {name: count for name, count in rounds.items() if name not in ended}
     closed_at = event.closed_at
     every = event.closes.keys() >= feed.closes.keys()
     return _with_feed(
@@ -148,6 +124,7 @@ def _candles_closed(state: State, event: ev.CandlesClosed) -> State:
             event.exposures if every else {**feed.exposures, **event.exposures},
             refused,
             spent,
+            rounds,
         ),
     )
 
@@ -213,6 +190,9 @@ def _order_intended(state: State, event: ev.OrderIntended) -> State:
         {**known.attempted, (event.market, event.leg): (newest, count)},
     )
     state = _with_orders(state, orders)
+    if event.leg is Leg.ENTRY and event.kind is OrderKind.LIMIT:
+        rounds = {**state.feed.rounds, event.market: state.feed.rounds.get(event.market, 0) + 1}
+        return _with_feed(state, replace(state.feed, rounds=rounds))
     if event.leg is Leg.STOP and event.stop_price is not None:
         position = replace(state.positions[event.market], stop=event.stop_price)
         state = replace(state, positions={**state.positions, event.market: position})
@@ -266,6 +246,13 @@ def _order_accepted(state: State, event: ev.OrderAccepted) -> State:
     return _moved(state, order, status)
 
 
+def _order_rejected(state: State, event: ev.OrderRejected) -> State:
+    order = _order(state, event.order_id)
+    if event.code == NOT_ATTEMPTED:
+        order = replace(order, is_attempted=False)
+    return _moved(state, order, OrderStatus.REJECTED)
+
+
 def _fill_booked(state: State, event: ev.FillBooked) -> State:
     # Python's default of 28 digits would round a balance; the books are exact under any caller.
     with localcontext(MONEY_CONTEXT):
@@ -273,21 +260,22 @@ def _fill_booked(state: State, event: ev.FillBooked) -> State:
 
 
 def _filled(state: State, event: ev.FillBooked) -> State:
-    order = _order(state, event.order_id)
-    fill = event.fill
+    order, fill = state.orders.get(event.order_id), event.fill
+    if order is None:
+        # A late fill of an order older than those kept: its coins have changed all the same.
+        return _book(state, event)
     if fill.trade_id in order.trade_ids:
         return state
     filled = order.filled + fill.quantity
-    if filled > order.quantity:
-        raise InvariantError(f"order {order.id} filled {filled} of {order.quantity}")
     order = replace(
         order,
         filled=filled,
         cost=order.cost + fill.quantity * fill.price,
         trade_ids=(*order.trade_ids, fill.trade_id),
     )
-    full = filled == order.quantity
-    state = _moved(state, order, OrderStatus.FILLED if full else OrderStatus.PARTIAL)
+    # More than was asked for is booked as it was: coins are a fact. Who records it halts trading.
+    is_full = filled >= order.quantity
+    state = _moved(state, order, OrderStatus.FILLED if is_full else OrderStatus.PARTIAL)
     return _book(state, event)
 
 
@@ -364,7 +352,7 @@ _APPLY: dict[type[ev.Event], Callable[[State, Any], State]] = {
     ev.OrderIntended: _order_intended,
     ev.OrderSent: _order_sent,
     ev.OrderAccepted: _order_accepted,
-    ev.OrderRejected: _to(OrderStatus.REJECTED),
+    ev.OrderRejected: _order_rejected,
     ev.OrderUnknown: _to(OrderStatus.UNKNOWN),
     ev.FillBooked: _fill_booked,
     ev.CancelSent: _nothing,

@@ -71,8 +71,11 @@ TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
     # Real world: a fill that happened before the cancel may be reported after it.
     _S.CANCELLED: frozenset({_S.PARTIAL, _S.FILLED, _S.CANCELLED}),
     _S.EXPIRED: frozenset({_S.PARTIAL, _S.FILLED, _S.EXPIRED}),
-    _S.ABSENT: frozenset({_S.PARTIAL, _S.FILLED}),
-    _S.FILLED: frozenset(),
+    # The evidence was wrong: it is alive, or has been.
+    _S.ABSENT: frozenset(
+        {_S.ACCEPTED, _S.PARTIAL, _S.FILLED, _S.CANCELLED, _S.EXPIRED, _S.REJECTED}
+    ),
+    _S.FILLED: frozenset({_S.FILLED}),  # the exchange filled more than was asked for
     _S.REJECTED: frozenset(),
     _S.DROPPED: frozenset(),
 }
@@ -80,6 +83,8 @@ SETTLED = frozenset(
     {_S.FILLED, _S.REJECTED, _S.CANCELLED, _S.EXPIRED, _S.ABSENT, _S.DROPPED}
 )
 RESTING = frozenset({_S.ACCEPTED, _S.PARTIAL})
+# The code of an order that was to replace another, which could not be cancelled.
+NOT_ATTEMPTED = "NOT_ATTEMPTED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +160,7 @@ class Order:
     filled: Decimal = ZERO
     cost: Decimal = ZERO  # quote paid or received, before fees
     trade_ids: tuple[str, ...] = ()
+    is_attempted: bool = True  # False: refused unseen, with the code NOT_ATTEMPTED
 
     @property
     def remaining(self) -> Decimal:

@@ -24,7 +24,7 @@ def test_no_is_rejected_and_no_answer_is_unknown() -> None:
     ]
 
 
-@pytest.mark.parametrize("status", [S.SENT, S.UNKNOWN])
+@pytest.mark.parametrize("status", [S.SENT, S.UNKNOWN, S.ABSENT])
 def test_first_report_of_an_order_accepts_it_and_books_its_fills(status: OrderStatus) -> None:
     asked = order(status=status)
     answer = report(asked, S.FILLED, FIRST, SECOND)
@@ -93,13 +93,22 @@ def test_order_that_filled_whole_is_filled_whatever_its_end_is_called() -> None:
     assert report_events(order(), answer, at=9) == [booked(order(), FIRST), booked(order(), SECOND)]
 
 
+def test_order_called_absent_that_was_cancelled_is_accepted_first() -> None:
+    absent = order(status=S.ABSENT)
+    assert report_events(absent, report(absent, S.CANCELLED, FIRST), at=9) == [
+        ACCEPTED,
+        booked(absent, FIRST),
+        ev.OrderCancelled(at=9, order_id="tb-1"),
+    ]
+
+
 def test_trade_told_twice_in_one_report_counts_once() -> None:
     """Symptom: the repeated trade stood in for a missing one, and the order ended too early."""
     answer = report("tb-1", S.CANCELLED, FIRST, FIRST, filled="0.4")
     assert report_events(order(), answer, at=9) == [booked(order(), FIRST)]
 
 
-@pytest.mark.parametrize("status", [S.SENT, S.UNKNOWN])
+@pytest.mark.parametrize("status", [S.SENT, S.UNKNOWN, S.ABSENT])
 def test_order_reported_as_rejected_is_rejected(status: OrderStatus) -> None:
     """Symptom: it was booked as accepted, rested in our books for ever and blocked its market."""
     answer = Report(

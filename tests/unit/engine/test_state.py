@@ -21,13 +21,15 @@ from tests.support.builders import (
     started,
     state_with,
     stop_order,
+    target_order,
 )
 from tradebot.engine import state as engine_state
 from tradebot.engine.state import State, apply, fold
+from tradebot.engine.valuation import equity
 from tradebot.errors import InvariantError
 from tradebot.model import event as ev
 from tradebot.model.account import TradingState
-from tradebot.model.order import Leg, OrderStatus, Side
+from tradebot.model.order import Leg, OrderKind, OrderStatus, Side
 
 NEXT = START + 2 * HOUR
 
@@ -79,6 +81,19 @@ def test_spent_signal_and_refused_signal_end_each_by_itself() -> None:
     assert not apply(spent, closed(NEXT, exposure=0, BTC="100")).feed.spent
     refused = state_with(closes={BTC: "100"}, refused={BTC: "balance"})
     assert not apply(refused, closed(NEXT, exposure=0, BTC="100")).feed.refused
+
+
+def test_limit_entries_of_one_signal_are_counted_and_market_entries_are_not() -> None:
+    state = state_with(closes={BTC: "100"})
+    for number, kind in enumerate((OrderKind.LIMIT, OrderKind.LIMIT, OrderKind.MARKET)):
+        state = apply(state, intended(replace(order(order_id=f"tb-{number}"), kind=kind)))
+    target = target_order("sell 0.5 BTC @ 110")
+    state = apply(state, intended(replace(target, kind=OrderKind.LIMIT)))
+    assert state.feed.rounds == {BTC: 2}
+    long, hold = closed(NEXT, BTC="100"), closed(NEXT, exposure=None, BTC="100")
+    assert apply(state, long).feed.rounds == {BTC: 2}
+    assert apply(state, hold).feed.rounds == {}
+    assert apply(state, closed(NEXT, exposure=0, ETH="1")).feed.rounds == {BTC: 2}
 
 
 def test_episode_of_another_market_goes_on() -> None:
@@ -162,9 +177,86 @@ def test_fill_is_booked_once_by_its_trade_id() -> None:
     assert apply(state, booked(order(), fill("0.2 @ 100"))) is state
 
 
-def test_fill_beyond_the_order_is_our_bug() -> None:
-    with pytest.raises(InvariantError, match=r"order tb-1 filled 0\.6 of 0\.5"):
-        apply(state_with(orders=[order()]), booked(order(), fill("0.6 @ 100")))
+def test_fill_beyond_the_order_is_booked_as_it_was() -> None:
+    """Symptom: InvariantError, and a journal at which every restart would have died again."""
+    state = apply(state_with(orders=[order()]), booked(order(), fill("0.6 @ 100")))
+    done = state.orders.settled["tb-1"]
+    assert (done.status, done.filled, done.remaining) == (OrderStatus.FILLED, d("0.6"), d("-0.1"))
+    assert state.positions[BTC].quantity == d("0.6")
+
+
+def test_fill_of_an_order_that_is_full_already_is_booked_too() -> None:
+    full = order(status=OrderStatus.FILLED, filled=d("0.5"), trade_ids=("1",))
+    state = apply(state_with(orders=[full]), booked(full, fill("0.1 @ 100", trade_id="2")))
+    assert state.orders.settled["tb-1"].filled == d("0.6")
+    assert state.positions[BTC].quantity == d("0.1")
+
+
+def test_more_sold_than_held_is_a_fact_of_the_books() -> None:
+    out = order("sell 0.5 BTC @ 100")
+    held = state_with(
+        positions={BTC: position("0.5 @ 100")},
+        balances={"USDT": "0", "BTC": "0.5"},
+        orders=[out],
+        closes={BTC: "100"},
+    )
+    state = apply(held, booked(out, fill("0.6 @ 100")))
+    assert (state.positions[BTC].quantity, state.positions[BTC].sellable) == (d("-0.1"), 0)
+    assert state.balances == {"USDT": d(60), "BTC": d("-0.1")}
+    assert equity(state, BTC) == 50 * 10**8, "sixty in cash, less what a tenth costs"
+
+
+def test_late_fill_of_an_order_that_is_no_longer_known_is_booked_without_it() -> None:
+    """Symptom: InvariantError for a fill of an order older than the settled ones that are kept."""
+    state = apply(state_with(balances={"USDT": "1000"}), booked(order(), fill("0.5 @ 100")))
+    assert state.balances == {"USDT": d(950), "BTC": d("0.5")}
+    assert state.positions[BTC].quantity == d("0.5")
+    assert not state.orders.unsettled
+    assert not state.orders.settled
+
+
+def test_weighted_average_of_several_fills_is_exact() -> None:
+    out = order("buy 0.7 BTC @ 100")
+    state = state_with(orders=[out])
+    for number, text in enumerate(("0.1 @ 100.01", "0.2 @ 99.97", "0.4 @ 101.13")):
+        state = apply(state, booked(out, fill(text, trade_id=str(number))))
+    # 10.001 + 19.994 + 40.452 = 70.447, of which a seventh part of ten is no finite decimal.
+    done = state.orders.settled["tb-1"]
+    assert (done.filled, done.cost) == (d("0.7"), d("70.447"))
+    held = state.positions[BTC]
+    assert held.entry_notional == d("70.447")
+    assert abs(held.entry_price * 7 - d("704.47")) < d("1E-20")
+    assert held.entry_price.quantize(d("1E-12")) == d("100.638571428571")
+
+
+@pytest.mark.parametrize(
+    "status", [OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.REJECTED]
+)
+def test_order_proved_absent_that_comes_to_life_may_end_by_any_word(status: OrderStatus) -> None:
+    ends: dict[OrderStatus, ev.Event] = {
+        OrderStatus.CANCELLED: ev.OrderCancelled(at=0, order_id="tb-1"),
+        OrderStatus.EXPIRED: ev.OrderExpired(at=0, order_id="tb-1"),
+        OrderStatus.REJECTED: ev.OrderRejected(at=0, order_id="tb-1", code="", message=""),
+    }
+    state = apply(state_with(orders=[order(status=OrderStatus.ABSENT)]), ends[status])
+    assert state.orders.settled["tb-1"].status is status
+
+
+def test_order_proved_absent_that_rests_is_unsettled_again() -> None:
+    event = ev.OrderAccepted(at=0, order_id="tb-1", exchange_id="x1")
+    state = apply(state_with(orders=[order(status=OrderStatus.ABSENT)]), event)
+    assert state.orders.unsettled["tb-1"].status is OrderStatus.ACCEPTED
+    assert not state.orders.settled
+
+
+@pytest.mark.parametrize(("code", "is_attempted"), [("NOT_ATTEMPTED", False), ("-2010", True)])
+def test_refusal_of_what_was_never_tried_is_told_from_a_real_one(
+    code: str, is_attempted: bool
+) -> None:
+    sent = order(status=OrderStatus.SENT)
+    event = ev.OrderRejected(at=0, order_id="tb-1", code=code, message="")
+    done = apply(state_with(orders=[sent]), event).orders.settled["tb-1"]
+    assert (done.status, done.is_attempted) == (OrderStatus.REJECTED, is_attempted)
 
 
 @pytest.mark.parametrize("status", [OrderStatus.CANCELLED, OrderStatus.EXPIRED])

@@ -19,8 +19,8 @@ accepted  -> partial filled cancelled expired unknown
 partial   -> partial filled cancelled expired unknown
 cancelled -> partial filled cancelled
 expired   -> partial filled expired
-absent    -> partial filled
-filled    ->
+absent    -> accepted partial filled cancelled expired rejected
+filled    -> filled
 rejected  ->
 dropped   ->
 """
