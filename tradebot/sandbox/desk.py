@@ -6,7 +6,8 @@ Law: only the server's loop thread touches a desk.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from copy import copy
 
 from tradebot.model.market import asset_decimals
 from tradebot.sandbox.auth import Account
@@ -15,6 +16,7 @@ from tradebot.sandbox.listing import Listing, SandboxRejection
 from tradebot.sandbox.parameters import SYMBOL, Parameters
 
 _MINUTE_MS = 60_000
+TRADING = "TRADING"
 
 
 class Answer:
@@ -28,8 +30,17 @@ class Answer:
         self.text = text
 
 
+def shows_all(symbol: str, timeframe_ms: int) -> Callable[[int], bool]:
+    """Return what says of a candle, by its open, whether klines show it: always."""
+    return lambda opened_at: True
+
+
 class Desk:
-    """The exchange behind the endpoints. `is_stepped`: time passes by request only."""
+    """The exchange behind the endpoints. `is_stepped`: time passes by request only.
+
+    `statuses` tells markets that do not trade, "" one that is no longer listed; `shown` which
+    candles are told: both are for faults.
+    """
 
     def __init__(self, book: Book, account: Account, *, is_stepped: bool = False) -> None:
         self.book = book
@@ -39,12 +50,20 @@ class Desk:
         self.kline_texts: dict[str, dict[int, str]] = {symbol: {} for symbol in book.listings}
         self.order_posts = 0
         self.posts_by_client_id: Counter[str] = Counter()
+        self.statuses: dict[str, str] = {}
+        self.shown = shows_all
         self._listings = {
             item.market.base + item.market.quote: item for item in book.listings.values()
         }
         assert len(self._listings) == len(book.listings), "two markets share a name on the wire"
         self._weight = 0
         self._weight_minute = 0
+
+    def with_book(self, book: Book) -> Desk:
+        """Return this desk, reading from another book."""
+        made = copy(self)
+        made.book = book
+        return made
 
     def listing(self, parameters: Parameters) -> Listing:
         """Return the market a request names. Raises SandboxRejection."""
@@ -53,13 +72,24 @@ class Desk:
     def listed(self, name: str) -> Listing:
         """Return a market by its name on the wire. Raises SandboxRejection (-1121)."""
         found = self._listings.get(name)
-        if found is None:
+        if found is None or not self.status(found):
             raise SandboxRejection(-1121, "Invalid symbol.")
         return found
 
+    def traded(self, parameters: Parameters) -> Listing:
+        """Return the market a new order is for. Raises SandboxRejection where it is closed."""
+        found = self.listing(parameters)
+        if self.status(found) != TRADING:
+            raise SandboxRejection(-2010, "Market is closed.")
+        return found
+
+    def status(self, listing: Listing) -> str:
+        """Return whether a market trades, in Binance's word; "" where it is no longer listed."""
+        return self.statuses.get(listing.symbol, TRADING)
+
     def listings(self) -> Iterable[Listing]:
-        """Return every market."""
-        return self._listings.values()
+        """Return every market that is listed."""
+        return [item for item in self._listings.values() if self.status(item)]
 
     def count_post(self, client_ids: Iterable[str]) -> None:
         """Count one request that places orders, and each client id it carries."""

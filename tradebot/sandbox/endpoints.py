@@ -6,7 +6,8 @@ Law: key, signature and time are checked before anything else a request says is 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
 from tradebot.sandbox import routes_account, routes_lists, routes_orders, routes_public
@@ -33,12 +34,33 @@ class Endpoint(NamedTuple):
     id_names: tuple[str, ...] = ()
 
 
+class Request(NamedTuple):
+    """A request exactly as it arrived."""
+
+    method: str
+    path: str
+    query: str = ""
+    body: str = ""
+    api_key: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What the endpoint is called here: `POST order`."""
+        return f"{self.method} {self.path.removeprefix(PREFIX)}"
+
+    def parameters(self) -> Parameters:
+        """Return what the request says. Raises SandboxRejection."""
+        both = self.query and self.body
+        return Parameters(f"{self.query}&{self.body}" if both else self.query or self.body)
+
+
 class Written(NamedTuple):
     """An answer as it goes on the wire."""
 
     status: int
     text: str
     weight: int
+    headers: Mapping[str, str] = {}
 
 
 def _public(handler: Handler, weight: int, names: str = "") -> Endpoint:
@@ -112,36 +134,53 @@ ENDPOINTS: dict[tuple[str, str], Endpoint] = {
         routes_lists.cancel_list, 1, "symbol orderListId listClientOrderId newClientOrderId"
     ),
 }
-_PLACING = frozenset({"order", "order/cancelReplace", "orderList/oco", "order/oco"})
+PLACING = frozenset({"order", "order/cancelReplace", "orderList/oco", "order/oco"})
 
 
-def answer(
-    desk: Desk, method: str, path: str, query: str, body: str, api_key: str | None
-) -> Written:
-    """Return the answer to one request; `query` and `body` exactly as they arrived."""
-    name = path.removeprefix(PREFIX) if path.startswith(PREFIX) else ""
-    endpoint = ENDPOINTS.get((method, name))
+def answer(desk: Desk, request: Request) -> Written:
+    """Count one request and return its answer."""
+    return execute(desk, request, count(desk, request))
+
+
+def count(desk: Desk, request: Request) -> int:
+    """Count a request that arrived; return the weight that this minute has used."""
+    endpoint = _endpoint(request)
+    if request.method == "POST" and request.path.removeprefix(PREFIX) in PLACING:
+        assert endpoint is not None, "what places orders is an endpoint"
+        with suppress(SandboxRejection):
+            desk.count_post(request.parameters().sent(*endpoint.id_names))
+    return desk.weigh(1 if endpoint is None else endpoint.weight)
+
+
+def execute(desk: Desk, request: Request, weight: int) -> Written:
+    """Do what a request asks and return the answer; `weight` is only told."""
+    endpoint = _endpoint(request)
     if endpoint is None:
-        return Written(404, _error(-1020, "This operation is not supported."), desk.weigh(1))
-    weight = desk.weigh(endpoint.weight)
+        return Written(404, error_text(-1020, "This operation is not supported."), weight)
     try:
-        parameters = Parameters(f"{query}&{body}" if query and body else query or body)
-        if method == "POST" and name in _PLACING:
-            desk.count_post(parameters.sent(*endpoint.id_names))
+        parameters = request.parameters()
         if endpoint.is_signed:
-            desk.account.check(api_key, query + body, parameters, now=desk.book.now)
+            raw = request.query + request.body
+            desk.account.check(request.api_key, raw, parameters, now=desk.book.now)
         parameters.check_known(endpoint.names)
         reply = endpoint.handler(desk, parameters)
     except SandboxRejection as error:
         status = STATUS_OF_CODE.get(error.code, 400)
-        return Written(status, _error(error.code, error.message), weight)
+        return Written(status, error_text(error.code, error.message), weight)
     if not isinstance(reply, Answer):
         return Written(200, _json(reply), weight)
     return Written(reply.status, reply.text or _json(reply.body), weight)
 
 
-def _error(code: int, message: str) -> str:
+def error_text(code: int, message: str) -> str:
+    """Return an error as Binance writes it."""
     return _json({"code": code, "msg": message})
+
+
+def _endpoint(request: Request) -> Endpoint | None:
+    if not request.path.startswith(PREFIX):
+        return None
+    return ENDPOINTS.get((request.method, request.path.removeprefix(PREFIX)))
 
 
 def _json(value: object) -> str:

@@ -6,7 +6,8 @@ Law: nothing of a candle but its open is told before it has closed.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from itertools import groupby
+from collections.abc import Callable
+from itertools import groupby, islice
 from typing import NamedTuple
 
 from tradebot.sandbox.book import Book
@@ -25,18 +26,24 @@ class Span(NamedTuple):
     limit: int
 
 
-def klines_text(book: Book, listing: Listing, span: Span, texts: dict[int, str]) -> str:
-    """Return klines of the listing's own timeframe as JSON; `texts` keeps the written ones."""
-    closed = book.last_closed(listing) + 1
-    first, stop = _base_range(listing, closed + book.is_trading(listing), span)
-    if span.start is not None:
-        stop = min(stop, first + span.limit)
-    else:
-        first = max(first, stop - span.limit)
+def klines_text(
+    book: Book,
+    listing: Listing,
+    span: Span,
+    texts: dict[int, str],
+    is_shown: Callable[[int], bool],
+) -> str:
+    """Return klines of the listing's own timeframe as JSON; `texts` keeps the written ones.
+
+    `is_shown` says of a candle, by its open, whether it is told.
+    """
+    closed, opened = book.last_closed(listing) + 1, listing.opened_at
+    ordered = _ordered(listing, closed + book.is_trading(listing), span)
+    chosen = list(islice((index for index in ordered if is_shown(opened[index])), span.limit))
     if len(texts) > _TEXTS_MAX:
         texts.clear()
     rows = []
-    for index in range(first, stop):
+    for index in sorted(chosen):
         if index >= closed:
             rows.append(_text(listing, [index], closed, listing.timeframe_ms))
             continue
@@ -47,31 +54,32 @@ def klines_text(book: Book, listing: Listing, span: Span, texts: dict[int, str])
     return f"[{','.join(rows)}]"
 
 
-def coarse_klines_text(book: Book, listing: Listing, span: Span, timeframe_ms: int) -> str:
+def coarse_klines_text(
+    book: Book,
+    listing: Listing,
+    span: Span,
+    timeframe_ms: int,
+    is_shown: Callable[[int], bool],
+) -> str:
     """Return klines of a multiple of the listing's timeframe as JSON."""
-    closed = book.last_closed(listing) + 1
+    closed, opened = book.last_closed(listing) + 1, listing.opened_at
     start = None if span.start is None else -(-span.start // timeframe_ms) * timeframe_ms
     end = None if span.end is None else span.end // timeframe_ms * timeframe_ms + timeframe_ms - 1
-    total = closed + book.is_trading(listing)
-    first, stop = _base_range(listing, total, Span(start, end, span.limit))
-    most = span.limit * (timeframe_ms // listing.timeframe_ms)
-    if start is not None:
-        stop = min(stop, first + most)
-    else:
-        # One group more than asked for, as the first may begin in its middle.
-        first = max(first, stop - most - timeframe_ms // listing.timeframe_ms)
-    opened = listing.opened_at
-    groups = [
-        list(group) for _, group in groupby(range(first, stop), lambda i: opened[i] // timeframe_ms)
-    ]
-    groups = groups[: span.limit] if start is not None else groups[-span.limit :]
-    return f"[{','.join(_text(listing, group, closed, timeframe_ms) for group in groups)}]"
+    ordered = _ordered(listing, closed + book.is_trading(listing), Span(start, end, span.limit))
+    groups = (
+        sorted(group)
+        for number, group in groupby(ordered, lambda index: opened[index] // timeframe_ms)
+        if is_shown(number * timeframe_ms)
+    )
+    chosen = sorted(islice(groups, span.limit))
+    return f"[{','.join(_text(listing, group, closed, timeframe_ms) for group in chosen)}]"
 
 
-def _base_range(listing: Listing, total: int, span: Span) -> tuple[int, int]:
+def _ordered(listing: Listing, total: int, span: Span) -> range:
+    """Return the span's candles as they are counted: from its start, else from the newest back."""
     first = 0 if span.start is None else bisect_left(listing.opened_at, span.start)
     stop = total if span.end is None else min(total, bisect_right(listing.opened_at, span.end))
-    return min(first, stop), stop
+    return range(first, stop) if span.start is not None else range(stop - 1, -1, -1)
 
 
 def _text(listing: Listing, group: list[int], closed: int, timeframe_ms: int) -> str:

@@ -20,7 +20,7 @@ def account(desk: Desk, parameters: Parameters) -> Fields:
     """Answer with the balances."""
     book = desk.book
     is_short = parameters.choice("omitZeroBalances", ("true", "false"), "false") == "true"
-    market = next(iter(desk.listings())).market
+    market = next(iter(book.listings.values())).market
     maker, taker = _rate(market.maker_ppm), _rate(market.taker_ppm)
     return {
         "makerCommission": market.maker_ppm // 100,
@@ -95,8 +95,10 @@ def find_order(desk: Desk, parameters: Parameters, listing: Listing) -> BookOrde
 def open_orders(desk: Desk, parameters: Parameters) -> list[Fields]:
     """Answer with the open orders of one market or of all."""
     symbol = desk.listing(parameters).symbol if parameters.has("symbol") else None
-    scales = {item.symbol: item.scale for item in desk.listings()}
-    return [order_fields(order, scales[order.symbol]) for order in desk.book.open_of(symbol)]
+    listings = desk.book.listings
+    return [
+        order_fields(order, listings[order.symbol].scale) for order in desk.book.open_of(symbol)
+    ]
 
 
 def all_orders(desk: Desk, parameters: Parameters) -> list[Fields]:

@@ -32,7 +32,7 @@ TARGETS = frozenset({OrderKind.LIMIT_MAKER, OrderKind.TAKE_PROFIT_LIMIT})
 
 def place_oco(desk: Desk, parameters: Parameters) -> Fields:
     """Place an OCO list, each leg described by its own parameters."""
-    listing, side = desk.listing(parameters), read_side(parameters)
+    listing, side = desk.traded(parameters), read_side(parameters)
     quantity = read_quantity(listing, parameters)
     above = _leg(desk, listing, side, quantity, parameters, "above")
     below = _leg(desk, listing, side, quantity, parameters, "below")
@@ -42,7 +42,7 @@ def place_oco(desk: Desk, parameters: Parameters) -> Fields:
 
 def place_oco_of_old(desk: Desk, parameters: Parameters) -> Fields:
     """Place an OCO list by the older parameters: a limit order and a stop."""
-    listing, side = desk.listing(parameters), read_side(parameters)
+    listing, side = desk.traded(parameters), read_side(parameters)
     quantity = read_quantity(listing, parameters)
     refuse_unsupported(parameters, "trailingDelta", "stopIcebergQty")
     refuse_unsupported(parameters, "trailingDelta", "limitIcebergQty")

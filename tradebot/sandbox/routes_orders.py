@@ -118,7 +118,7 @@ def cancel_replace(desk: Desk, parameters: Parameters) -> Fields | Answer:
 
 def read_order(desk: Desk, parameters: Parameters) -> tuple[OrderRequest, str]:
     """Return the order a request asks for and the kind of answer. Raises SandboxRejection."""
-    listing = desk.listing(parameters)
+    listing = desk.traded(parameters)
     side = read_side(parameters)
     if parameters.text("type") == "TAKE_PROFIT":
         raise SandboxRejection(-2010, "Take profit orders are not supported for this symbol.")

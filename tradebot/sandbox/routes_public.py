@@ -37,14 +37,17 @@ def time(desk: Desk, parameters: Parameters) -> Fields:
 def exchange_info(desk: Desk, parameters: Parameters) -> Fields:
     """Answer with the rules of one, some or all markets."""
     asked = _asked(desk, parameters)
-    if parameters.choice("symbolStatus", ("TRADING", "HALT", "BREAK"), "TRADING") != "TRADING":
-        asked = []
+    status = parameters.choice("symbolStatus", ("TRADING", "HALT", "BREAK"), "")
     return {
         "timezone": "UTC",
         "serverTime": desk.book.now,
         "rateLimits": list(RATE_LIMITS),
         "exchangeFilters": [],
-        "symbols": [symbol_fields(item) for item in asked],
+        "symbols": [
+            {**symbol_fields(item), "status": desk.status(item)}
+            for item in asked
+            if status in ("", desk.status(item))
+        ],
     }
 
 
@@ -58,10 +61,12 @@ def klines(desk: Desk, parameters: Parameters) -> Answer:
     parameters.choice("timeZone", ("0", "+0", "0:00", "+00:00"), "0")
     start, end = (parameters.integer_or_none(each) for each in ("startTime", "endTime"))
     span = Span(start, end, parameters.limit())
+    is_shown = desk.shown(listing.symbol, timeframe_ms)
     if timeframe_ms == listing.timeframe_ms:
-        text = klines_text(desk.book, listing, span, desk.kline_texts[listing.symbol])
+        texts = desk.kline_texts[listing.symbol]
+        text = klines_text(desk.book, listing, span, texts, is_shown)
     else:
-        text = coarse_klines_text(desk.book, listing, span, timeframe_ms)
+        text = coarse_klines_text(desk.book, listing, span, timeframe_ms, is_shown)
     return Answer(text=text)
 
 

@@ -19,7 +19,9 @@ from tradebot.errors import InvariantError, UsageError
 from tradebot.sandbox.auth import Account
 from tradebot.sandbox.book import Book
 from tradebot.sandbox.desk import Desk
-from tradebot.sandbox.endpoints import Written, answer
+from tradebot.sandbox.endpoints import Request, Written, answer
+from tradebot.sandbox.faults import Faults, Outcome
+from tradebot.sandbox.faults_plan import FaultPlan
 
 HOST = "127.0.0.1"
 # More than any order list or form; a larger body is refused unread.
@@ -33,6 +35,7 @@ class SandboxServer:
     """One book behind one port. `port` 0 takes any free one; `is_stepped` allows /sandbox/advance.
 
     `is_time_checked` False takes any timestamp: for a sandbox whose time outruns its clients'.
+    `faults` go wrong as planned; an answer that is delayed waits for the sandbox's time to pass.
     """
 
     def __init__(
@@ -44,9 +47,12 @@ class SandboxServer:
         port: int = 0,
         is_time_checked: bool = True,
         is_stepped: bool = False,
+        faults: FaultPlan | None = None,
     ) -> None:
         account = Account(api_key, secret, is_time_checked=is_time_checked)
         self._desk = Desk(book, account, is_stepped=is_stepped)
+        self._faults = None if faults is None else Faults(faults, self._desk)
+        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._port = port
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: Thread | None = None
@@ -75,7 +81,7 @@ class SandboxServer:
 
     def advance_to(self, time_ms: int) -> None:
         """Let the sandbox's time pass until `time_ms`; return when all fills are booked."""
-        self.call(lambda: self._desk.book.advance_to(time_ms))
+        self.call(lambda: self._advance(time_ms))
 
     def now_ms(self) -> int:
         """Return the sandbox's time."""
@@ -101,6 +107,8 @@ class SandboxServer:
     async def _close(self) -> None:
         assert self._listener is not None and self._protocol is not None, "it was opened"
         self._listener.close()
+        for _, waiting in self._waiting:
+            waiting.cancel()
         await self._protocol.shutdown(0)
         await asyncio.get_running_loop().shutdown_asyncgens()
 
@@ -118,40 +126,62 @@ class SandboxServer:
         body = (await request.read()).decode("utf-8", "replace") if request.body_exists else ""
         path, _, query = request.raw_path.partition("?")
         if path.startswith("/sandbox/"):
-            written = own_answer(self._desk, request.method, path, body)
-        else:
-            api_key = request.headers.get("X-MBX-APIKEY")
-            written = answer(self._desk, request.method, path, query, body, api_key)
-        weight = str(written.weight)
-        return web.Response(
-            status=written.status,
-            body=written.text.encode(),
-            headers={
-                "Content-Type": "application/json;charset=UTF-8",
-                "x-mbx-used-weight": weight,
-                "x-mbx-used-weight-1m": weight,
-            },
-        )
+            return _response(self._own_answer(request.method, path, body))
+        api_key = request.headers.get("X-MBX-APIKEY")
+        outcome = self._outcome(Request(request.method, path, query, body, api_key))
+        await self._until(outcome.ready_at)
+        if outcome.written is None:
+            assert request.transport is not None, "whoever asked is still there, or nothing is sent"
+            request.transport.close()
+            return web.Response()
+        return _response(outcome.written)
 
+    def _outcome(self, request: Request) -> Outcome:
+        if self._faults is None:
+            return Outcome(answer(self._desk, request))
+        return self._faults.serve(request)
 
-def own_answer(desk: Desk, method: str, path: str, body: str) -> Written:
-    """Return the answer to a request that is the sandbox's own and no part of Binance's API."""
-    if (method, path) == ("GET", "/sandbox/status"):
-        return Written(200, json.dumps(_status(desk)), 0)
-    if (method, path) != ("POST", "/sandbox/advance"):
-        return _refused(404, "the sandbox has GET /sandbox/status and POST /sandbox/advance")
-    if not desk.is_stepped:
-        return _refused(400, "time passes by itself here; start the sandbox with --speed step")
-    try:
-        to = json.loads(body)["to"]
-    except (ValueError, KeyError, TypeError):
-        to = None
-    if not isinstance(to, int) or isinstance(to, bool):
-        return _refused(400, 'send {"to": <UTC milliseconds>}')
-    if to < desk.book.now:
-        return _refused(400, f"time does not run backwards: it is {desk.book.now}")
-    desk.book.advance_to(to)
-    return Written(200, json.dumps({"now": desk.book.now}), 0)
+    # --- time -----------------------------------------------------------------------------------
+
+    def _advance(self, time_ms: int) -> None:
+        if self._faults is None:
+            self._desk.book.advance_to(time_ms)
+            return
+        self._faults.advance_to(time_ms)
+        for ready_at, waiting in self._waiting:
+            if ready_at <= time_ms and not waiting.done():
+                waiting.set_result(None)
+        self._waiting = [each for each in self._waiting if not each[1].done()]
+
+    async def _until(self, time_ms: int) -> None:
+        """Wait until the sandbox's time is `time_ms`."""
+        if time_ms > self._desk.book.now:
+            waiting = asyncio.get_running_loop().create_future()
+            self._waiting.append((time_ms, waiting))
+            await waiting
+
+    # --- the sandbox's own endpoints --------------------------------------------------------------
+
+    def _own_answer(self, method: str, path: str, body: str) -> Written:
+        """Return the answer to a request that is no part of Binance's API."""
+        desk = self._desk
+        if (method, path) == ("GET", "/sandbox/status"):
+            failed = {} if self._faults is None else self._faults.status()
+            return Written(200, json.dumps({**_status(desk), **failed}), 0)
+        if (method, path) != ("POST", "/sandbox/advance"):
+            return _refused(404, "the sandbox has GET /sandbox/status and POST /sandbox/advance")
+        if not desk.is_stepped:
+            return _refused(400, "time passes by itself here; start the sandbox with --speed step")
+        try:
+            to = json.loads(body)["to"]
+        except (ValueError, KeyError, TypeError):
+            to = None
+        if not isinstance(to, int) or isinstance(to, bool):
+            return _refused(400, 'send {"to": <UTC milliseconds>}')
+        if to < desk.book.now:
+            return _refused(400, f"time does not run backwards: it is {desk.book.now}")
+        self._advance(to)
+        return Written(200, json.dumps({"now": desk.book.now}), 0)
 
 
 def _status(desk: Desk) -> dict[str, object]:
@@ -163,6 +193,20 @@ def _status(desk: Desk) -> dict[str, object]:
         "orders": len(desk.book.orders),
         "trades": len(desk.book.trades),
     }
+
+
+def _response(written: Written) -> web.Response:
+    weight = str(written.weight)
+    return web.Response(
+        status=written.status,
+        body=written.text.encode(),
+        headers={
+            "Content-Type": "application/json;charset=UTF-8",
+            "x-mbx-used-weight": weight,
+            "x-mbx-used-weight-1m": weight,
+            **written.headers,
+        },
+    )
 
 
 def _refused(status: int, message: str) -> Written:
