@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from tradebot.candles import CandleTable
     from tradebot.sandbox.book import Book
+    from tradebot.sandbox.faults_plan import FaultPlan
     from tradebot.sandbox.server import SandboxServer
     from tradebot.sandbox.standalone import Keys
 
@@ -24,6 +25,14 @@ app = typer.Typer(
 
 SCHEMA = "tradebot.sandbox/1"
 INTERRUPTED = 130
+
+
+class How(NamedTuple):
+    """In what way the exchange is served."""
+
+    speed: str
+    is_synthetic: bool
+    faults: dict[str, object] | None
 
 
 @app.callback()
@@ -57,6 +66,9 @@ def serve(
     record: Annotated[
         Path | None, typer.Option(help="Write every order to this file, and resume from it.")
     ] = None,
+    faults: Annotated[
+        Path | None, typer.Option(help="Fail on purpose, as this file says: see docs/faults.md.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Serve the local exchange until Ctrl-C: candles from files, or a made-up market."""
@@ -68,8 +80,10 @@ def serve(
     now_ms = clock.now_ms() if pace == 1 and not candles else None
     tables = _tables(candles or [], symbol or [], timeframe, seed, now_ms)
     book = _book(tables, parse_cash(cash or []), (fee, slippage), now_ms, record)
-    with _served(book, keys, port, pace) as (server, url):
-        _tell(url, keys, book, speed=speed, is_synthetic=not candles, as_json=as_json)
+    plan = None if faults is None else _faults(faults, book, record)
+    how = How(speed, not candles, _told(plan, faults))
+    with _served(book, keys, port, pace, plan) as (server, url):
+        _tell(url, keys, book, how, as_json=as_json)
         keep_time(server, clock, pace, max(int(table.closed_at[-1]) for table in tables))
 
 
@@ -112,9 +126,30 @@ def _book(
     return book if record is None else resume(record, book)
 
 
+def _faults(path: Path, book: Book, record: Path | None) -> FaultPlan:
+    """Return what is to go wrong, read whole before anything is served."""
+    from tradebot.errors import UsageError
+    from tradebot.sandbox.faults_file import read_faults
+
+    if record is not None:
+        raise UsageError(
+            "--faults and --record do not go together: a record holds orders, not what befell them",
+            "leave one of them out",
+        )
+    return read_faults(path, book)
+
+
+def _told(plan: FaultPlan | None, path: Path | None) -> dict[str, object] | None:
+    """Return what is told of the faults; None where there are none."""
+    if plan is None:
+        return None
+    seed = None if plan.random is None else plan.random.seed
+    return {"file": str(path), "scripted": len(plan.scripts), "seed": seed}
+
+
 @contextmanager
 def _served(
-    book: Book, keys: Keys, port: int, speed: Fraction | None
+    book: Book, keys: Keys, port: int, speed: Fraction | None, faults: FaultPlan | None
 ) -> Iterator[tuple[SandboxServer, str]]:
     """Serve `book`; Ctrl-C ends it with exit code 130."""
     from tradebot.cli.output import note
@@ -128,6 +163,7 @@ def _served(
         port=port,
         is_time_checked=speed == 1,
         is_stepped=speed is None,
+        faults=faults,
     )
     url = server.start()
     try:
@@ -141,10 +177,8 @@ def _served(
             book.close()
 
 
-def _tell(
-    url: str, keys: Keys, book: Book, *, speed: str, is_synthetic: bool, as_json: bool
-) -> None:
-    """Print where the exchange is and how to sign in."""
+def _tell(url: str, keys: Keys, book: Book, how: How, *, as_json: bool) -> None:
+    """Print where the exchange is, how to sign in, and how it is served."""
     import sys
 
     from tradebot.cli.output import emit
@@ -155,17 +189,24 @@ def _tell(
         "api_key": keys.api_key,
         "secret": keys.secret,
         "markets": list(book.listings),
-        "is_synthetic": is_synthetic,
-        "speed": speed,
         "now": format_time(book.now),
+        **how._asdict(),
     }
-    kind = "made up from the seed: synthetic, not real prices" if is_synthetic else "from files"
+    kind = "made up from the seed: synthetic, not real prices"
     text = (
         f"sandbox exchange at {url} (Binance spot API under /api/v3)\n"
         f"api key  {keys.api_key}\n"
         f"secret   {keys.secret}\n"
-        f"markets  {', '.join(book.listings)}, {kind}\n"
-        f"time     {facts['now']}, speed {speed}; Ctrl-C stops it"
+        f"markets  {', '.join(book.listings)}, {kind if how.is_synthetic else 'from files'}\n"
+        f"{_faults_line(how.faults)}"
+        f"time     {facts['now']}, speed {how.speed}; Ctrl-C stops it"
     )
     emit({"schema": SCHEMA, **facts}, text, as_json)
     sys.stdout.flush()  # Whoever started us in a pipe waits for the URL.
+
+
+def _faults_line(told: dict[str, object] | None) -> str:
+    if told is None:
+        return ""
+    chance = "none by chance" if told["seed"] is None else f"by chance with seed {told['seed']}"
+    return f"faults   ON, from {told['file']}: {told['scripted']} scripted, {chance}\n"
