@@ -35,6 +35,8 @@ class ClientSettings:
     # Whose error codes apply: ccxt picks its map by URL and knows too few codes on a loopback one.
     errors_as_url: str = ""
     now_ms: Callable[[], int] | None = None
+    # Who is told the exchange's time, at the start and after a refusal for a wrong one.
+    follow: Callable[[int], None] | None = None
 
 
 class CcxtClient:
@@ -42,6 +44,7 @@ class CcxtClient:
 
     def __init__(self, settings: ClientSettings) -> None:
         self.exchange = settings.exchange
+        self._follow = settings.follow
         self._loop = asyncio.new_event_loop()
         try:
             self.raw = _build(settings)
@@ -51,6 +54,25 @@ class CcxtClient:
 
     def call(self, method: str, *arguments: Any, **keywords: Any) -> Any:
         """Run one ccxt method. Raises whatever ccxt raises."""
+        try:
+            return self._run(method, *arguments, **keywords)
+        except ccxt.InvalidNonce:
+            # Our time is wrong: this request was refused, the next one must not be.
+            self.ask_time()
+            raise
+
+    def ask_time(self) -> None:
+        """Ask for the exchange's time and tell it; an answer that does not come changes nothing."""
+        if self._follow is None:
+            return
+        try:
+            answer = self._run("fetch_time")
+        except (ccxt.BaseError, OSError):
+            return
+        if isinstance(answer, int) and answer > 0:
+            self._follow(answer)
+
+    def _run(self, method: str, *arguments: Any, **keywords: Any) -> Any:
         return self._loop.run_until_complete(getattr(self.raw, method)(*arguments, **keywords))
 
     def gather(self, calls: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 # A wall clock may jump while we wait; looking again this often bounds what a jump can cost.
 _SLICE_SECONDS = 0.5
+# Linux's; elsewhere a clock that stands still while the machine sleeps has to do.
+_STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class _Stop:
@@ -34,12 +36,18 @@ class _Stop:
             return
 
 
+def _steady_ms() -> int:
+    """Return ms since the machine started; nobody can set it, and sleep of the machine counts."""
+    return time.clock_gettime_ns(_STEADY) // 1_000_000
+
+
 class WallClock:
-    """The machine's clock, moved by `offset_ms`: an exchange decides by its own time."""
+    """The machine's clock; or, once it follows one, an exchange's, by which that decides."""
 
     def __init__(self) -> None:
         self._stop = _Stop()
-        self.offset_ms = 0
+        # What the steady clock lacks of the exchange's time; None = the machine's time is shown.
+        self._ahead_ms: int | None = None
 
     @property
     def is_stopped(self) -> bool:
@@ -48,7 +56,17 @@ class WallClock:
 
     def now_ms(self) -> int:
         """Return the time now, in UTC ms. It may jump: use it to name moments, not to measure."""
-        return time.time_ns() // 1_000_000 + self.offset_ms
+        if self._ahead_ms is not None:
+            return _steady_ms() + self._ahead_ms
+        return time.time_ns() // 1_000_000
+
+    def follow(self, exchange_ms: int) -> None:
+        """Show an exchange's time from now on; it is `exchange_ms` at this moment.
+
+        The steady clock carries it on: when somebody sets the machine's clock, an order in doubt
+        must not look older than it is.
+        """
+        self._ahead_ms = exchange_ms - _steady_ms()
 
     def monotonic_ms(self) -> int:
         """Return ms since an unnamed moment; never jumps, so differences are durations."""

@@ -211,14 +211,16 @@ def testnet(
         journal = MemoryJournal() if is_blind else SqliteJournal(run.journal)
         opened.append(journal)
         state = fold(journal.events())
+        clock = WallClock()
         settings = ClientSettings(
             exchange=config.exchange.id,
             api_key=key,
             secret=secret,
             is_testnet=True,
             passthrough=config.exchange.ccxt,
+            now_ms=clock.now_ms,
+            follow=clock.follow,
         )
-        clock = WallClock()
         parts = _Parts(
             Mode.TESTNET, config, run, chosen, settings, clock, tell, state, is_ending
         )
@@ -264,6 +266,8 @@ def _over_ccxt(
     client = CcxtClient(parts.settings)
     opened.append(client)
     reader = ExchangeReader(client)
+    if isinstance(clock, WallClock):
+        clock.follow(reader.now_ms())
     tokens = GateTokens()
     prefix = namespace(config.bot.name)
     broker = CcxtBroker(client, prefix=prefix, tokens=tokens, clock=clock)
@@ -273,8 +277,6 @@ def _over_ccxt(
     store = CandleStore(parts.run.candles)
     opened.append(store)
     latch = FileLatch(config.paths.logs / "latch", clock)
-    if isinstance(clock, WallClock):
-        clock.offset_ms = reader.now_ms() - clock.now_ms()
     session = _session(
         config,
         state,

@@ -77,6 +77,21 @@ def test_a_jump_of_the_wall_clock_ends_the_sleep_within_a_slice(
     assert clock.shown == []
 
 
+def test_clock_that_follows_an_exchange_does_not_care_what_the_machine_s_shows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Symptom: a corrected system time made an order in doubt look old enough to be absent."""
+    steady = [5_000]
+    monkeypatch.setattr(clock_module, "_steady_ms", lambda: steady[0])
+    clock = WallClock()
+    clock.follow(1_700_000_000_000)
+    monkeypatch.setattr(clock_module.time, "time_ns", lambda: 0)
+    steady[0] += 250
+    assert clock.now_ms() == 1_700_000_000_250
+    clock.follow(1_700_000_000_100)
+    assert clock.now_ms() == 1_700_000_000_100
+
+
 def test_virtual_clock_moves_only_in_a_sleep_and_tells_the_world_first() -> None:
     told: list[tuple[int, int]] = []
     clock = VirtualClock(1000, on_advance=lambda time_ms: told.append((time_ms, clock.now_ms())))
