@@ -85,10 +85,11 @@ def cancel_list(desk: Desk, parameters: Parameters) -> Fields:
         orders = find_list(desk, parameters, "listClientOrderId")
     except SandboxRejection as error:
         raise (unknown if error.code == -2013 else error) from None
-    is_open = any(order.status in OPEN_STATUSES for order in orders)
-    if orders[0].symbol != listing.symbol or not is_open:
+    # A leg that has traded in part may be open alone.
+    still_open = [order for order in orders if order.status in OPEN_STATUSES]
+    if orders[0].symbol != listing.symbol or not still_open:
         raise unknown
-    return cancel(desk, orders[0], cancel_id)
+    return cancel(desk, still_open[0], cancel_id)
 
 
 def _leg(

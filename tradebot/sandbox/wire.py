@@ -169,6 +169,8 @@ def _expiry(order: BookOrder) -> Fields:
         return {"expiryReason": "UNFILLED_IOC_QUANTITY_EXPIRED"}
     if order.time_in_force == "FOK":
         return {"expiryReason": "UNFILLED_FOK_ORDER_EXPIRED"}
+    if order.executed:
+        return {"expiryReason": "INSUFFICIENT_LIQUIDITY"}
     return {"expiryReason": "OCO_TRIGGER" if order.list_id >= 0 else "EXCHANGE_CANCELED"}
 
 

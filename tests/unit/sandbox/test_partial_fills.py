@@ -5,39 +5,14 @@ from dataclasses import replace
 import pytest
 
 from tests.support.builders import market
+from tests.support.pieces import coins, taken
 from tests.support.sandbox import COIN, at, book, request
 from tradebot.model.market import FeeAsset
 from tradebot.sandbox.book import Book
-from tradebot.sandbox.listing import (
-    BookOrder,
-    Listing,
-    OrderRequest,
-    Pieces,
-    SandboxRejection,
-    whole,
-)
+from tradebot.sandbox.listing import BookOrder, OrderRequest, Pieces, SandboxRejection
 
 HELD = {"USDT": "1000", "BTC": "2"}
 FINE_FEES = market(maker_ppm=7, taker_ppm=7, fee_asset=FeeAsset.QUOTE)
-
-
-def coins(amount: str) -> int:
-    """Return an amount of a coin in the book's units."""
-    whole_coins, _, rest = amount.partition(".")
-    return int(whole_coins) * COIN + int(rest.ljust(8, "0"))
-
-
-def taken(made: Book, *fills: str) -> None:
-    """Let the next fills take these quantities: `0.3 0.2` in turn; after them, all there is."""
-    planned = [tuple(coins(each) for each in fill.split()) for fill in fills]
-
-    def pieces(listing: Listing, order: BookOrder) -> Pieces:
-        if not planned:
-            return whole(listing, order)
-        quantities = planned.pop(0)
-        return Pieces(quantities, sum(quantities) == order.quantity - order.executed)
-
-    made.pieces = pieces
 
 
 def told(order: BookOrder) -> tuple[str, list[int]]:
