@@ -12,7 +12,7 @@ from tradebot.engine.rules.sizes import quantity_for_cash
 from tradebot.model.order import OrderKind, Side
 from tradebot.sandbox.book import UNKNOWN_ORDER, Book
 from tradebot.sandbox.desk import Answer, Desk
-from tradebot.sandbox.filters import check_filters
+from tradebot.sandbox.filters import check_counts, check_filters
 from tradebot.sandbox.listing import BookOrder, Listing, OrderRequest, SandboxRejection
 from tradebot.sandbox.parameters import Parameters
 from tradebot.sandbox.wire import (
@@ -93,6 +93,7 @@ def cancel_replace(desk: Desk, parameters: Parameters) -> Fields | Answer:
     price = desk.book.price_now(listing)
     if price is not None:  # Filters are judged before anything is cancelled.
         check_filters(listing, request, price=price)
+    check_counts(desk.book.open_of(listing.symbol), (request,))
     is_cancelled, cancelled = _attempt(
         lambda: cancel(desk, _open_order(desk.book, listing, order_id, client_id), cancel_id)
     )
@@ -252,11 +253,12 @@ def _open_order(book: Book, listing: Listing, order_id: int | None, client_id: s
 def cancel(desk: Desk, order: BookOrder, cancel_id: str) -> Fields:
     """Cancel an open order, and the list it is in. Raises SandboxRejection (-2011)."""
     book = desk.book
-    book.cancel(order)
+    cancelled = book.cancel(order)
     cancel_id = cancel_id or f"sandbox-cancel-{order.order_id}"
-    orders = (order,) if order.list_id < 0 else book.lists[order.list_id]
     scale = book.listings[order.symbol].scale
-    reports = [cancelled_fields(each, scale, now=book.now, cancel_id=cancel_id) for each in orders]
+    reports = [
+        cancelled_fields(each, scale, now=book.now, cancel_id=cancel_id) for each in cancelled
+    ]
     if order.list_id < 0:
         return reports[0]
     return {**list_fields(book.lists[order.list_id], now=book.now), "orderReports": reports}
