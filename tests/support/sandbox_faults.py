@@ -16,6 +16,7 @@ from tradebot.sandbox.faults_plan import FaultPlan
 from tradebot.sandbox.server import SandboxServer
 
 SYMBOL = "BTC/USDT"
+LOOKS_MAX = 20_000
 
 
 def plan(text: str, made: Book | None = None) -> FaultPlan:
@@ -69,6 +70,13 @@ class Faulty:
         """Return how often each fault happened."""
         counts: dict[str, int] = self.status()["faults"]
         return counts
+
+    def wait_for_fault(self) -> None:
+        """Return when a fault has happened to what another thread sent."""
+        for _ in range(LOOKS_MAX):
+            if self.faults():
+                return
+        raise AssertionError("no fault happened")
 
     def close(self) -> None:
         """Close the client and the server."""

@@ -73,14 +73,16 @@ def serve(
 ) -> None:
     """Serve the local exchange until Ctrl-C: candles from files, or a made-up market."""
     from tradebot.adapters.clock import WallClock
+    from tradebot.sandbox.faults_file import read_faults
     from tradebot.sandbox.standalone import Keys, keep_time, parse_cash, parse_speed
 
+    _check_together(faults, record)
     clock, pace, keys = WallClock(), parse_speed(speed), Keys.of_seed(seed)
     keys = Keys(api_key or keys.api_key, secret or keys.secret)
     now_ms = clock.now_ms() if pace == 1 and not candles else None
     tables = _tables(candles or [], symbol or [], timeframe, seed, now_ms)
     book = _book(tables, parse_cash(cash or []), (fee, slippage), now_ms, record)
-    plan = None if faults is None else _faults(faults, book, record)
+    plan = None if faults is None else read_faults(faults, book)
     how = How(speed, not candles, _told(plan, faults))
     with _served(book, keys, port, pace, plan) as (server, url):
         _tell(url, keys, book, how, as_json=as_json)
@@ -126,17 +128,14 @@ def _book(
     return book if record is None else resume(record, book)
 
 
-def _faults(path: Path, book: Book, record: Path | None) -> FaultPlan:
-    """Return what is to go wrong, read whole before anything is served."""
+def _check_together(faults: Path | None, record: Path | None) -> None:
     from tradebot.errors import UsageError
-    from tradebot.sandbox.faults_file import read_faults
 
-    if record is not None:
+    if faults is not None and record is not None:
         raise UsageError(
             "--faults and --record do not go together: a record holds orders, not what befell them",
             "leave one of them out",
         )
-    return read_faults(path, book)
 
 
 def _told(plan: FaultPlan | None, path: Path | None) -> dict[str, object] | None:

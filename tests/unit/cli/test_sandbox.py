@@ -7,13 +7,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
 from typer.testing import CliRunner
 
 from tradebot.cli.sandbox import app
-from tradebot.errors import TradebotError, UsageError
+from tradebot.errors import ConfigError, TradebotError, UsageError
 
 RUN = "from tradebot.cli.sandbox import app; app()"
 
@@ -95,3 +96,50 @@ def test_port_in_use_ends_the_command() -> None:
         port = json.loads(first_line(process))["url"].rpartition(":")[2]
         with pytest.raises(UsageError, match=f"port {port} on 127.0.0.1 is already in use"):
             CliRunner().invoke(app, ["serve", "--port", port], catch_exceptions=False)
+
+
+FAULTS = '[[script]]\nfault = "limit"\nrequest = "GET ping"\nhit = 1\nretry_after_ms = 5000\n'
+
+
+def test_faults_are_on_and_said_so_with_their_seed(tmp_path: Path) -> None:
+    file = tmp_path / "faults.toml"
+    file.write_text(FAULTS + "[random]\nseed = 7\nskew = 0.5\n", encoding="utf-8")
+    with serving("--json", "--speed", "step", "--faults", str(file)) as process:
+        facts = json.loads(first_line(process))
+        assert facts["faults"] == {"file": str(file), "scripted": 1, "seed": 7}
+        with pytest.raises(HTTPError, match="429"):
+            urlopen(f"{facts['url']}/api/v3/ping")  # noqa: S310  # our own loopback
+        with urlopen(f"{facts['url']}/sandbox/status") as answer:  # noqa: S310  # our own loopback
+            assert json.loads(answer.read())["faults"] == {"limit": 1}
+
+
+def test_people_are_told_that_faults_are_on(tmp_path: Path) -> None:
+    file = tmp_path / "faults.toml"
+    file.write_text(FAULTS, encoding="utf-8")
+    with serving("--faults", str(file)) as process:
+        assert process.stdout is not None
+        text = "".join(process.stdout.readline() for _ in range(6))
+    assert f"faults   ON, from {file}: 1 scripted, none by chance\n" in text
+
+
+def test_without_faults_none_are_told() -> None:
+    with serving("--json") as process:
+        assert json.loads(first_line(process))["faults"] is None
+
+
+def test_wrong_fault_file_is_refused_before_anything_is_served(tmp_path: Path) -> None:
+    file = tmp_path / "faults.toml"
+    file.write_text(FAULTS.replace("hit", "hits"), encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        CliRunner().invoke(app, ["serve", "--faults", str(file)], catch_exceptions=False)
+    assert caught.value.message == f"{file}:4: script.hits: unknown key - did you mean 'hit'?"
+    assert caught.value.hint == "1 problem; docs/faults.md lists every fault and key"
+
+
+def test_faults_and_a_record_do_not_go_together(tmp_path: Path) -> None:
+    file = tmp_path / "faults.toml"
+    file.write_text(FAULTS, encoding="utf-8")
+    record = tmp_path / "r.jsonl"
+    arguments = ["serve", "--faults", str(file), "--record", str(record)]
+    with pytest.raises(UsageError, match="--faults and --record do not go together"):
+        CliRunner().invoke(app, arguments, catch_exceptions=False)
