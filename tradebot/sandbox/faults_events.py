@@ -138,6 +138,7 @@ class Events:
 
     def _plan_day(self, random: RandomFaults, day: int, begins_at: int) -> None:
         """Plan what chance brings in 24 hours, and the planning of the next."""
+        self._outages = [each for each in self._outages if each.period.end > begins_at]
         for fault in PER_DAY.values():
             whole, rest = divmod(random.per_day.get(fault, 0), PPM)
             number = whole + (self._chance.below(PPM, fault, day) < rest)

@@ -82,12 +82,15 @@ def _script(table: Table, book: Book) -> Script:
     table.need(kind.needed)
     if is_event and not is_asked and not table.has("at"):
         table.problem("at", f"is missing: {fault!r} happens `at` a time or before a `request`")
+    period = _period(table, book.now)
+    if is_event and not is_asked and period.start < book.now:
+        table.problem("at", "lies before the sandbox's start")
     return Script(
         fault=fault,
         is_asked=is_asked,
         request=table.choice("request", sorted(kind.befalls)),
         hits=table.hits("hit"),
-        period=_period(table, book.now),
+        period=period,
         details=_details(table, fault, book),
     )
 

@@ -112,6 +112,10 @@ def script(lines: str) -> str:
             "FILE:2: script.at: is missing: 'vanish' happens `at` a time or before a `request`",
         ),
         (
+            'fault = "vanish"\nat = 2023-12-31T00:00:00Z',
+            "FILE:4: script.at: lies before the sandbox's start",
+        ),
+        (
             'fault = "balance"\nat = "1h"\nasset = "USD"\nchange = 1',
             "FILE:5: script.asset: is not one of BTC, USDT - did you mean 'USDT'? (got USD)",
         ),
