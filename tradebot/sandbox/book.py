@@ -294,7 +294,8 @@ class Book:
                 self._end(sibling, "EXPIRED", time=filled.filled_at)
         pieces = self.pieces(listing, order)
         left, taken = order.quantity - order.executed, sum(pieces.quantities)
-        assert 0 < taken <= left and pieces.is_whole == (taken == left), f"{pieces} of {left}"
+        assert min(pieces.quantities, default=0) > 0, f"{pieces} of {left}"
+        assert taken <= left and pieces.is_whole == (taken == left), f"{pieces} of {left}"
         if order.time_in_force == "FOK" and not self._is_payable(listing, order, filled, pieces):
             self._end(order, "EXPIRED", time=filled.filled_at)
             return

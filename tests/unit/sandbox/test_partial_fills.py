@@ -234,7 +234,8 @@ def test_partly_filled_order_counts_as_open() -> None:
 
 
 def test_pieces_that_are_not_the_orders_are_our_own_bug() -> None:
-    for quantities, is_whole in (((), False), ((COIN + 1,), True), ((COIN,), False)):
+    wrongs = (((), False), ((COIN + 1,), True), ((COIN,), False), ((-COIN, 2 * COIN), True))
+    for quantities, is_whole in wrongs:
         made, wrong = book("100 100"), Pieces(quantities, is_whole)
         made.pieces = lambda listing, order, wrong=wrong: wrong
         with pytest.raises(AssertionError, match="Pieces"):
