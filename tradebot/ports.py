@@ -22,8 +22,11 @@ from tradebot.model.order import (
 class Broker(Protocol):
     """The door through which orders leave. Placing is never retried.
 
-    What is placed holds a token of the risk gate, or is `Unsent`.
+    What is placed holds a token of the risk gate, or is `Unsent`. `has_oco`: a stop and a target
+    can rest as one; where they cannot, `place_oco` is never called.
     """
+
+    has_oco: bool
 
     def place_order(self, approved: Approved) -> Outcome:
         """Place one order, once. Unknown unless the answer proves otherwise."""

@@ -37,9 +37,8 @@ def _tell(result: Result, rows: int) -> None:
     print(result.options.told())
     print("  " + (f"FAILED {result.failure}" if result.failure else "all held"))
     print(
-        f"  bare: {result.bare_ms / 1000:.0f} s in all, at most {result.bare_longest_ms / 1000:.0f}"
-        f" s at once, {result.bare_longest_able_ms / 1000:.0f} s of it able to act"
-        f" (until {result.bare_longest_able_at})"
+        f"  bare: {result.protection.bare_ms / 1000:.0f} s in all; longest:"
+        f" {_lengths(result.protection.longest)}"
     )
     for row in result.rows[-rows:] if result.failure else ():
         print(f"    {row}")
@@ -56,12 +55,15 @@ def _many(first: int, worlds: int, workers: int) -> int:
     print(f"{total.worlds} worlds, {total.days:.0f} days, {minutes * 60:.1f} s, {workers} workers")
     print(f"{total.days / minutes / workers:.0f} simulated days per minute per core")
     print("counts", dict(sorted(total.counts.items())))
-    for what, each in (("longest bare", total.barest), ("able to act", total.barest_able)):
-        if each is not None:
-            seconds = (each.bare_longest_ms, each.bare_longest_able_ms)[what == "able to act"]
-            print(f"{what}: {seconds / 1000:.0f} s in the world of seed {each.options.seed}")
+    for name, (length, seed) in total.longest.items():
+        print(f"longest bare, {name}: {length / 1000:.0f} s in the world of seed {seed}")
+    print(f"{total.counts['position_unprotected']} times the owner was called")
     print(f"{len(total.failed)} failed:", [each.options.seed for each in total.failed])
     return 1 if total.failed else 0
+
+
+def _lengths(longest: dict[str, int]) -> str:
+    return ", ".join(f"{length / 1000:.0f} s {name}" for name, length in longest.items())
 
 
 if __name__ == "__main__":

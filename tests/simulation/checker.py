@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from decimal import ROUND_FLOOR, Decimal
 from typing import Any
 
-from tests.simulation.protection import Protection
+from tests.simulation.protection import Protection, at_rest
 from tests.simulation.rows import (
     APART_MS,
     LEGAL,
@@ -24,6 +24,7 @@ from tests.simulation.rows import (
     Listed,
     There,
     Told,
+    changes_by,
 )
 
 
@@ -93,6 +94,8 @@ class Checker:
     def journalled(self, time: int, kind: str, body: dict[str, Any], text: str) -> None:
         """Hear of an event that is on disk."""
         self.note(time, kind, text)
+        wrong = self.protection.heard(time, kind, body)
+        self.must(not wrong, "I8", wrong)
         handler = getattr(self, f"_on_{kind}", None)
         if handler is not None:
             handler(body)
@@ -142,6 +145,8 @@ class Checker:
 
     def _entry(self, market: str, closed_at: int) -> None:
         """Check that an entry may be intended now."""
+        is_locked = market in self.protection.locked
+        self.must(not is_locked, "I8", f"an entry in {market}, which is locked")
         out = list(self.unsettled.values())
         doubt = [each for each in out if each.market == market and each.status not in OPEN]
         self.must(not doubt, "I7", f"an entry in {market} while an order there is in doubt")
@@ -221,7 +226,7 @@ class Checker:
         self.must(order.filled <= order.quantity, "I6", f"{order_id} filled over its quantity")
         self._move(body, "filled" if order.filled == order.quantity else "partial")
         listed = self.markets[order.market]
-        changes = self._changes(listed, order.side, fill)
+        changes = changes_by(listed, order.side, fill)
         for coin, change in changes.items():
             self._booked[coin] = self._booked.get(coin, Decimal(0)) + change
         self._held_booked[order.market] += changes[listed.base]
@@ -308,7 +313,7 @@ class Checker:
         self.last_change = time
         there, listed = self.there[order_id], self.markets[market]
         there.filled += Decimal(fill["quantity"])
-        changes = self._changes(listed, there.side, fill)
+        changes = changes_by(listed, there.side, fill)
         for coin, change in changes.items():
             self._traded[coin] = self._traded.get(coin, Decimal(0)) + change
         self.held[market] += changes[listed.base]
@@ -323,14 +328,6 @@ class Checker:
         self.there[order_id].is_open = False
         self.open_there.pop(order_id, None)
         self._watch(self.there[order_id].market)
-
-    def _changes(self, listed: Listed, side: str, fill: dict[str, Any]) -> dict[str, Decimal]:
-        """Return what a fill does to every coin."""
-        quantity, price = Decimal(fill["quantity"]), Decimal(fill["price"])
-        sign = 1 if side == "buy" else -1
-        changes = {listed.base: sign * quantity, listed.quote: -sign * quantity * price}
-        changes[fill["fee_asset"]] = changes.get(fill["fee_asset"], 0) - Decimal(fill["fee"])
-        return changes
 
     # --- protection -----------------------------------------------------------------------------
 
@@ -348,23 +345,22 @@ class Checker:
 
     def _watch(self, market: str) -> None:
         """Look whether the market's position is covered now, and whether too much is for sale."""
-        stops, exits, groups = Decimal(0), Decimal(0), {}
-        for there in self.open_there.values():
-            if there.market != market or there.side != "sell":
-                continue
-            stops += there.remaining if there.kind == "stop" else 0
-            exits += there.remaining if there.kind == "market" else 0
-            key = there.group if there.group >= 0 else -1 - len(groups)
-            groups[key] = max(groups.get(key, Decimal(0)), there.remaining)
+        covering, for_sale = at_rest(self.open_there.values(), market)
         held = self.held[market]
-        for_sale = sum(groups.values(), Decimal(0))
         self.must(for_sale <= max(held, Decimal(0)), "I8", f"{for_sale} for sale of {held}")
         sellable = self._sellable(market, held, self._price[market])
-        is_covered = stops + exits >= sellable or any(
+        is_covered = covering >= sellable or any(
             each.market == market and each.side == "sell" and each.is_leaving
             for each in self.unsettled.values()
         )
+        if is_covered:
+            self.in_time(self._now)
         self.protection.seen(self._now, market, is_covered=is_covered)
+
+    def in_time(self, time: int) -> None:
+        """Check that no position has been bare for too long without a call of its owner."""
+        late = self.protection.late(time)
+        self.must(not late, "I8", f"{late} bare for too long, and nobody was called")
 
     # --- quiet moments --------------------------------------------------------------------------
 
@@ -387,6 +383,10 @@ class Checker:
             if self._has_stop:
                 is_covered = self.protection.is_covered(market)
                 self.must(is_covered, "I8", f"{market} is bare after the faults are over")
+        # A sale that the exchange has, and does not fill, waits for a candle in a gap.
+        waiting = {each.market for each in self.open_there.values() if each.kind == "market"}
+        locked = self.protection.locked - waiting
+        self.must(not locked, "I23", f"{locked} still locked after the faults are over")
         self._compare("I19", "the exchange", at_exchange, self._traded)
         self._compare("I4", "the journal", at_exchange, self._booked)
 

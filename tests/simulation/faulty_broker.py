@@ -63,6 +63,8 @@ class Place(Protocol):
 class FaultyBroker:
     """Broker over a book, by way of a faulty wire."""
 
+    has_oco = True
+
     def __init__(
         self, book: PiecesBook, world: Place, checker: Checker, draw: Random, *, lag_ms_max: int
     ) -> None:

@@ -6,6 +6,7 @@ Law: written from the protocol, and not from the program.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 # Which state of an order may follow which; written here a second time, from the protocol.
 LEGAL = {
@@ -85,3 +86,12 @@ class Listed:
     minimum: Decimal
     worth_min: Decimal
     closes: Sequence[int]
+
+
+def changes_by(listed: Listed, side: str, fill: dict[str, Any]) -> dict[str, Decimal]:
+    """Return what a fill does to every coin."""
+    quantity, price = Decimal(fill["quantity"]), Decimal(fill["price"])
+    sign = 1 if side == "buy" else -1
+    changes = {listed.base: sign * quantity, listed.quote: -sign * quantity * price}
+    changes[fill["fee_asset"]] = changes.get(fill["fee_asset"], 0) - Decimal(fill["fee"])
+    return changes

@@ -20,8 +20,8 @@ class Tally:
     counts: Counter[str] = field(default_factory=Counter)
     steps: Counter[str] = field(default_factory=Counter)
     failed: list[Result] = field(default_factory=list)
-    barest: Result | None = None
-    barest_able: Result | None = None
+    # The longest that a position was bare, in each way of counting, and the world's seed.
+    longest: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def add(self, result: Result) -> None:
         """Count one world."""
@@ -31,11 +31,9 @@ class Tally:
         self.steps += result.steps
         if result.failure:
             self.failed.append(result)
-        if self.barest is None or result.bare_longest_ms > self.barest.bare_longest_ms:
-            self.barest = result
-        able = self.barest_able
-        if able is None or result.bare_longest_able_ms > able.bare_longest_able_ms:
-            self.barest_able = result
+        for name, length in result.protection.longest.items():
+            known = self.longest.get(name, (-1, 0))
+            self.longest[name] = max(known, (length, result.options.seed), key=lambda each: each[0])
 
 
 def _run_seed(seed: int) -> Result:

@@ -17,8 +17,8 @@ from tests.simulation.faulty_broker import WINDOW_MS, FaultyBroker
 from tests.simulation.feed import SimulatedFeed
 from tests.simulation.ground import BOT, ground
 from tests.simulation.options import DAILY, DAY, HOUR, MINUTE, Options
+from tests.simulation.protection import Protection
 from tests.simulation.witness import ExchangeWitness, SimulatedJournal, held
-from tradebot.engine.protect import is_bare
 from tradebot.engine.risk import namespace
 from tradebot.engine.state import State, fold
 from tradebot.errors import ExchangeUnavailable, JournalError
@@ -27,10 +27,10 @@ from tradebot.model.event import Event, FillBooked
 from tradebot.model.money import MONEY_CONTEXT
 from tradebot.model.order import RESTING
 from tradebot.runtime.session import Session
-from tradebot.runtime.trader import Trader
+from tradebot.runtime.trader import CALM_MS, Trader
 
 START = 1_704_067_200_000
-SETTLE_MS, CLOSE_DELAY_MS = 10_000, 1_000
+CLOSE_DELAY_MS = 1_000
 HEALED_MS = 120_000
 # A supervisor starts the bot again: at once, after a while, or when somebody has looked.
 RESTART_MS = (2_000, 2_000, 30_000, 10 * MINUTE, HOUR)
@@ -52,10 +52,7 @@ class Result:
     days: float
     counts: Counter[str]
     steps: Counter[str]
-    bare_ms: int
-    bare_longest_ms: int
-    bare_longest_able_ms: int
-    bare_longest_able_at: int
+    protection: Protection
 
 
 class World:
@@ -134,7 +131,9 @@ class World:
 
     def wait(self, milliseconds: int) -> None:
         """Let time pass while a call is under way."""
+        self.checker.protection.calling(self.now, is_calling=True)
         self._pass(self.now + milliseconds)
+        self.checker.protection.calling(self.now, is_calling=False)
 
     def later(self, time: int, arrive: Callable[[], object]) -> None:
         """Do something at that time."""
@@ -227,7 +226,7 @@ class World:
         while self.now < until:
             if self._trader is None:
                 if self.now < self._restart_at or not self._is_armed:
-                    self._pass(min(until, max(self._restart_at, self.now + SETTLE_MS)))
+                    self._pass(min(until, max(self._restart_at, self.now + CALM_MS)))
                     continue
                 self._guarded(self._boot)
                 continue
@@ -250,7 +249,8 @@ class World:
             if self._arrivals:
                 next_time = min(next_time, max(self._arrivals[0][0], self.now + 1))
             self._pass(min(next_time, close, until))
-        wake = self.now // SETTLE_MS * SETTLE_MS + SETTLE_MS
+        assert self._trader is not None
+        wake = self._trader.wake_after(self.now)
         wake = min(wake, close) if close > self.now else wake
         self._pass(min(wake, until))
         return self.now >= wake
@@ -261,10 +261,10 @@ class World:
         if not self._is_armed or self._feed.is_behind(self.now) or not self.broker.is_current():
             return False
         state = self._trader.session.state
+        if state.locks or self._trader.session.is_urgent():
+            return False
         for market in self.markets:
             if not self.checker.protection.is_covered(market.name):
-                return False
-            if is_bare(state, market.name, self._rules):
                 return False
         for order in state.orders.unsettled.values():
             number = self.book.by_client_id.get(order.id)
@@ -302,12 +302,16 @@ class World:
     def _tick(self) -> None:
         assert self._trader is not None
         self._last_tick = self.now
-        self._trader.tick(self.now)
+        try:
+            self._trader.tick(self.now)
+        finally:
+            if not self._is_dead:
+                self.checker.in_time(self.now)
         session = self._trader.session
         if not self._is_armed:
             session.halt("the emergency stop is latched")
         if session.state.trading is TradingState.HALTED:
-            self._die(SETTLE_MS, "stopped")
+            self._die(CALM_MS, "stopped")
 
     def _guarded(self, act: Callable[[], None]) -> None:
         is_start = self._trader is None
@@ -351,7 +355,7 @@ class World:
             # What the exchange did since the bot last asked, the bot cannot know.
             if self.checker.last_change < self._last_tick or self._is_quiet():
                 break
-            self._live(self.now + SETTLE_MS)
+            self._live(self.now + CALM_MS)
         open_ids = {each.client_id for each in self.book.open_orders.values()}
         prefix = namespace(BOT)
         assert all(each.startswith(prefix) for each in open_ids), "all orders here are ours"
@@ -360,7 +364,7 @@ class World:
 
     def _check_trading(self) -> None:
         for name, closes in self.ground.closes().items():
-            known = [each for each in closes if each <= self.now - CLOSE_DELAY_MS - SETTLE_MS]
+            known = [each for each in closes if each <= self.now - CLOSE_DELAY_MS - CALM_MS]
             self.checker.trading_again(self.now, name, known[-1])
 
 
@@ -376,7 +380,7 @@ def run_world(options: Options) -> Result:
         # Whatever else the bot dies of is a finding, not the end of the run.
         except Exception as error:
             failure = f"the bot died of {type(error).__name__}: {error}"
-    checker, protection = world.checker, world.checker.protection
+    checker = world.checker
     return Result(
         options=options,
         failure=failure,
@@ -385,8 +389,5 @@ def run_world(options: Options) -> Result:
         days=(world.now - START) / DAY,
         counts=checker.counts + world.faults,
         steps=world.steps,
-        bare_ms=protection.bare_ms,
-        bare_longest_ms=protection.longest_ms,
-        bare_longest_able_ms=protection.longest_able_ms,
-        bare_longest_able_at=protection.longest_able_at,
+        protection=checker.protection,
     )

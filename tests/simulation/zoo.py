@@ -18,6 +18,7 @@ from tests.simulation.options import drawn
 from tests.simulation.world import Result, run_world
 from tradebot.engine import booking, decide, protect, reconcile, risk, state
 from tradebot.runtime.carrying import Carrier
+from tradebot.runtime.guarding import Guard
 from tradebot.runtime.session import Session
 from tradebot.runtime.trader import Trader
 
@@ -193,7 +194,7 @@ BUGS = (
     ),
     Bug(
         "what was refused is asked for again at another time",
-        ((Session._asking, "self._rules, time=now)", "self._rules, time=self._clock.now_ms())"),),
+        ((Guard._pursue, "time=now)", "time=self._clock.now_ms())"),),
     ),
     Bug(
         "a target whose stop is gone is left alone",

@@ -53,6 +53,7 @@ class FakeBroker:
         self.prices: dict[str, Decimal] = {}
         self.coins: dict[str, Decimal] = {}
         self.has_dead_man = False
+        self.has_oco = True
         self.on_place: Callable[[Approved], None] = lambda approved: None
 
     def place_order(self, approved: Approved) -> Outcome:

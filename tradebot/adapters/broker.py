@@ -63,6 +63,8 @@ LISTED_BEFORE_MS = 60_000
 class CcxtBroker(OrderReader):
     """Orders of one account, over ccxt. `prefix` marks our order ids; all others are left alone."""
 
+    has_oco = True  # Binance's order lists; no other exchange is taken yet.
+
     def __init__(
         self, client: CcxtClient, *, prefix: str, tokens: GateTokens, clock: Clock
     ) -> None:

@@ -40,6 +40,8 @@ STATUS = {
 class BookDoor:
     """What can be asked of a `Book` and done in it, in the Broker's words."""
 
+    has_oco = True
+
     def __init__(self, book: Book) -> None:
         self._book = book
         self._symbols = {item.market.name: symbol for symbol, item in book.listings.items()}

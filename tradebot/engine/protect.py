@@ -13,6 +13,7 @@ from tradebot.engine.settings import Rules
 from tradebot.engine.state import State
 from tradebot.engine.valuation import is_held
 from tradebot.model.account import Position
+from tradebot.model.money import MONEY_CONTEXT
 from tradebot.model.order import (
     RESTING,
     Approved,
@@ -26,6 +27,9 @@ from tradebot.model.order import (
 )
 
 PROTECTIVE = frozenset({Leg.STOP, Leg.TARGET})
+# Orders of which nobody knows whether the exchange has them.
+IN_DOUBT = frozenset({OrderStatus.INTENDED, OrderStatus.SENT, OrderStatus.UNKNOWN})
+REFUSED = "stop or target refused by the exchange"
 
 
 def protect(state: State, market: str, rules: Rules, *, time: int) -> tuple[Action, ...]:
@@ -38,17 +42,66 @@ def protect(state: State, market: str, rules: Rules, *, time: int) -> tuple[Acti
 
 
 def is_bare(state: State, market: str, rules: Rules) -> bool:
-    """Return whether an open position lacks the stop or target that the rules ask for."""
-    orders = state.orders.of(market)
-    if len(orders) > 1:
-        return False  # Asked at every wake: an OCO at rest must cost nothing.
+    """Return whether a position that the rules give a stop has none at rest for all of it."""
+    position = state.positions.get(market)
+    if position is None or not position.sellable:
+        return False
+    if not (rules.stop_ppm or rules.trailing_ppm or position.stop):
+        return False
+    return not has_stop_at_rest(state, market) and is_held(state, market)
+
+
+def has_stop_at_rest(state: State, market: str) -> bool:
+    """Return whether stops that rest at the exchange cover all that could be sold."""
+    left = state.positions[market].sellable
+    for order in state.orders.unsettled.values():
+        if order.leg is Leg.STOP and order.market == market and order.status in RESTING:
+            left = MONEY_CONTEXT.subtract(left, order.remaining)
+    return left <= 0
+
+
+def lacks_target(state: State, market: str, rules: Rules) -> bool:
+    """Return whether a position that the rules give no stop, but a target, has none."""
+    if not rules.target_ppm or rules.stop_ppm or rules.trailing_ppm or state.orders.of(market):
+        return False
+    return is_held(state, market)
+
+
+def is_under_way(state: State, market: str) -> bool:
+    """Return whether an order of this market could trade now without being told to.
+
+    One in doubt may rest or fill, and a market order at the exchange fills: nothing is sold beside.
+    """
+    return any(
+        order.status in IN_DOUBT or order.kind is OrderKind.MARKET
+        for order in state.orders.of(market)
+    )
+
+
+def sell_out(
+    state: State, market: str, rules: Rules, *, time: int, reason: str
+) -> tuple[Action, ...]:
+    """Return what sells a position at the market: the cancel of what rests, then the sale, once."""
     position = state.positions.get(market)
     if position is None or not is_held(state, market):
-        return False
-    has_stop = bool(rules.stop_ppm or rules.trailing_ppm or position.stop)
-    if orders:
-        return has_stop and _lone_target(orders) is not None
-    return has_stop or bool(rules.target_ppm)
+        return ()
+    orders = state.orders.of(market)
+    resting = resting_protection(orders)
+    if resting is not None:
+        return (Cancel(resting, reason),)
+    if orders or is_exit_tried(state, market, time):
+        return ()
+    intent = sale(
+        state,
+        market,
+        position,
+        leg=Leg.EXIT,
+        kind=OrderKind.MARKET,
+        closed_at=time,
+        reference=state.feed.closes.get(market, position.entry_price),
+        reason=reason,
+    )
+    return (ruled(state, intent, rules),)
 
 
 def flatten(state: State, market: str, rules: Rules, *, time: int) -> tuple[Action, ...]:
@@ -87,7 +140,8 @@ def guard(
     if any(state.orders.attempts(market, leg, time) for leg in PROTECTIVE) and _was_refused(
         state, market, time
     ):
-        return _sell_unprotected(state, market, position, rules, time)
+        # A stop that the exchange refuses is one already due: never wait for a better price.
+        return sell_out(state, market, rules, time=time, reason=REFUSED)
     stop = _protection(state, market, position, Leg.STOP, level, time) if level else None
     aim = _protection(state, market, position, Leg.TARGET, target, time) if target else None
     rulings = [review(state, intent, rules) for intent in (stop, aim) if intent is not None]
@@ -108,25 +162,6 @@ def _was_refused(state: State, market: str, time: int) -> bool:
         and order.status is OrderStatus.REJECTED
         for order in state.orders.settled.values()
     )
-
-
-def _sell_unprotected(
-    state: State, market: str, position: Position, rules: Rules, time: int
-) -> tuple[Action, ...]:
-    # A stop that the exchange refuses is a stop that is already due: never wait for a better price.
-    if is_exit_tried(state, market, time):
-        return ()
-    intent = sale(
-        state,
-        market,
-        position,
-        leg=Leg.EXIT,
-        kind=OrderKind.MARKET,
-        closed_at=time,
-        reference=state.feed.closes.get(market, position.entry_price),
-        reason="stop or target refused by the exchange",
-    )
-    return (ruled(state, intent, rules),)
 
 
 def is_exit_tried(state: State, market: str, time: int) -> bool:

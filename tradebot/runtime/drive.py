@@ -10,11 +10,10 @@ from tradebot.adapters.clock import VirtualClock, WallClock
 from tradebot.errors import ExchangeUnavailable
 from tradebot.model.account import TradingState
 from tradebot.runtime.assemble import Bot
-from tradebot.runtime.trader import Ticked
+from tradebot.runtime.trader import CALM_MS, Ticked
 
 # The exchange needs a moment to close its candle.
 CLOSE_DELAY_MS = 1_000
-SETTLE_SECONDS = 10
 WAKE_SECONDS_MAX = 1.0
 
 OnTick = Callable[[int, Ticked], None]
@@ -24,8 +23,8 @@ OnTrouble = Callable[[ExchangeUnavailable], None]
 def drive_virtual(bot: Bot, on_tick: OnTick) -> None:
     """Tick at every close until the bot's end, or until its clock is stopped.
 
-    Virtual time passes only here, so each candle is decided at its close. Raises
-    ExchangeUnavailable.
+    Virtual time passes only here, so each candle is decided at its close; while something is urgent
+    there are ticks between. Raises ExchangeUnavailable.
     """
     trader, clock = bot.trader, bot.clock
     assert trader is not None and isinstance(clock, VirtualClock) and bot.end_ms is not None
@@ -33,20 +32,26 @@ def drive_virtual(bot: Bot, on_tick: OnTick) -> None:
     clock.on_wait = lambda: obey_latch(bot)
     while not clock.is_stopped:
         now = clock.now_ms()
-        wake = now - now % bot.timeframe_ms + bot.timeframe_ms
-        if wake > bot.end_ms:
+        close = now - now % bot.timeframe_ms + bot.timeframe_ms
+        if close > bot.end_ms:
             return
+        wake = trader.wake_after(now, close - now)
         clock.sleep_until(wake)
         if clock.is_stopped:
             return
-        on_tick(wake, trader.tick(wake))
+        ticked = trader.tick(wake)
+        if wake == close:
+            on_tick(wake, ticked)
+        else:
+            obey_latch(bot)
 
 
 def drive_wall(bot: Bot, on_tick: OnTick, on_trouble: OnTrouble) -> None:
     """Tick after every close on the machine's clock, until it is stopped.
 
     The scheduler only wakes the loop; what is due is read from the journal, so a late, lost or
-    doubled wake changes nothing. A read that fails is told and tried again at the next wake.
+    doubled wake changes nothing. Between closes orders are asked about, soon again while something
+    is urgent. A read that fails is told and tried again at the next wake.
     """
     trader, clock = bot.trader, bot.clock
     assert trader is not None and isinstance(clock, WallClock)
@@ -54,20 +59,32 @@ def drive_wall(bot: Bot, on_tick: OnTick, on_trouble: OnTrouble) -> None:
     wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
     scheduler = _scheduler(bot.timeframe_ms, lambda: wakes.put(None))
     scheduler.start()
+    due = trader.wake_after(clock.now_ms())
     try:
         while not clock.is_stopped:
-            try:
-                wakes.get(timeout=WAKE_SECONDS_MAX)
-            except queue.Empty:
+            # Never longer than a calm wait, though the machine's clock was put back.
+            due = min(due, clock.now_ms() + CALM_MS)
+            if not _is_woken(wakes, due - clock.now_ms()):
                 obey_latch(bot)
-                continue
+                if clock.now_ms() < due:
+                    continue
             now = clock.now_ms()
             try:
                 on_tick(now, trader.tick(now))
             except ExchangeUnavailable as error:
                 on_trouble(error)
+            due = trader.wake_after(clock.now_ms())
     finally:
         scheduler.shutdown(wait=False)
+
+
+def _is_woken(wakes: queue.SimpleQueue[None], wait_ms: int) -> bool:
+    """Return whether the scheduler woke us, within `wait_ms` and a second at most."""
+    try:
+        wakes.get(timeout=min(max(wait_ms, 0) / 1000, WAKE_SECONDS_MAX))
+    except queue.Empty:
+        return False
+    return True
 
 
 def obey_latch(bot: Bot) -> None:
@@ -79,7 +96,7 @@ def obey_latch(bot: Bot) -> None:
 
 
 def _scheduler(timeframe_ms: int, wake: Callable[[], None]) -> BackgroundScheduler:
-    """Return a scheduler that wakes after every close and, for open orders, every ten seconds."""
+    """Return a scheduler that wakes after every close."""
     scheduler = BackgroundScheduler(
         timezone="UTC",
         # No misfire limit: a wake that comes late after a suspend is still wanted, once.
@@ -93,5 +110,4 @@ def _scheduler(timeframe_ms: int, wake: Callable[[], None]) -> BackgroundSchedul
         IntervalTrigger(seconds=seconds, start_date=f"1970-01-01 00:00:{delay:02}", timezone="UTC"),
         id="candle",
     )
-    scheduler.add_job(wake, IntervalTrigger(seconds=SETTLE_SECONDS, timezone="UTC"), id="settle")
     return scheduler

@@ -9,9 +9,8 @@ from decimal import Decimal
 from functools import partial
 
 from tradebot.adapters.gate_tokens import GateTokens
-from tradebot.engine.actions import Action
 from tradebot.engine.decide import decide
-from tradebot.engine.protect import flatten, is_bare, protect
+from tradebot.engine.protect import flatten
 from tradebot.engine.settings import Rules
 from tradebot.engine.state import State, apply
 from tradebot.model import event as ev
@@ -19,14 +18,12 @@ from tradebot.model.account import TradingState
 from tradebot.model.market import Candle
 from tradebot.ports import Broker, Clock, Journal, Latch
 from tradebot.runtime.carrying import Carrier
+from tradebot.runtime.guarding import Ask, Guard, resting_rules
 from tradebot.runtime.settling import Settler
 
 # Cancel, sell, protect: three rounds settle a market; more means that we go in circles.
 ROUNDS_MAX = 8
-# A position that the exchange let us neither guard nor sell is tried again, ever more rarely.
-BARE_MS_MIN, BARE_MS_MAX = 10_000, 600_000
 
-Ask = Callable[[State], tuple[Action, ...]]
 Listener = Callable[[ev.Event, State], None]
 
 
@@ -47,7 +44,7 @@ class Session:
         window_ms: int = 0,
     ) -> None:
         self.state = state
-        self._rules = rules
+        self._rules = resting_rules(rules, has_oco=broker.has_oco)
         self._broker = broker
         self.journal = journal
         self._clock = clock
@@ -63,8 +60,7 @@ class Session:
             settler=self._settler,
             window_ms=window_ms,
         )
-        # Markets whose position stayed bare: when to try again, and how long we waited.
-        self._bare: dict[str, tuple[int, int]] = {}
+        self._guard = Guard(self, rules=rules, broker=broker, clock=clock)
 
     # --- the books ------------------------------------------------------------------------------
 
@@ -81,6 +77,8 @@ class Session:
             told.append((event, state))
         self.journal.append(events)
         self.state = state
+        for event, after in told:
+            self._guard.hear(event, after)
         for event, after in told:
             self._tell(event, after)
 
@@ -149,9 +147,10 @@ class Session:
             is_contiguous=is_contiguous,
             why=why,
         )
-        self._pursue(ask)
+        self.pursue(ask)
 
-    def _pursue(self, ask: Ask) -> None:
+    def pursue(self, ask: Ask) -> None:
+        """Carry out what `ask` asks for, until it asks for nothing more."""
         for _ in range(ROUNDS_MAX):
             actions = ask(self.state)
             if not actions:
@@ -167,34 +166,23 @@ class Session:
 
         Raises ExchangeUnavailable when the exchange cannot be asked.
         """
+        self._guard.page_late()
+        is_answered = False
         try:
             self._settler.settle()
+            is_answered = True
         finally:
+            self._guard.asked(is_answered=is_answered)
             # Also after a failed read: what was filled must not wait for the next one.
             self.protect()
 
     def protect(self) -> None:
-        """Place the stop and target that an open position lacks; what fails, ever more rarely."""
-        state = self.state
-        bare = [
-            market
-            for market, position in state.positions.items()
-            if position.sellable and is_bare(state, market, self._rules)
-        ]
-        if not bare:
-            self._bare.clear()
-            return
-        now = self._clock.now_ms()
-        for market in sorted(bare):
-            due, waited = self._bare.get(market, (0, 0))
-            if now < due:
-                continue
-            self._pursue(self._asking(protect, market))
-            if is_bare(self.state, market, self._rules):
-                wait = min(max(2 * waited, BARE_MS_MIN), BARE_MS_MAX)
-                self._bare[market] = (now + wait, wait)
-            else:
-                self._bare.pop(market, None)
+        """Guard or sell what has no stop, and call the owner where neither can be had."""
+        self._guard.watch()
+
+    def is_urgent(self) -> bool:
+        """Return whether a position is bare or an order in doubt, so that wakes must come soon."""
+        return self._guard.is_urgent()
 
     def settle_only(self) -> None:
         """Book what happened to unsettled orders, and act on none of it. Raises as `settle`."""
@@ -224,14 +212,10 @@ class Session:
 
     def flatten(self) -> None:
         """Sell every position at the market, whatever the latch says."""
-        for market in sorted(self.state.positions):
-            self._pursue(self._asking(flatten, market))
-
-    def _asking(self, question: Callable[..., tuple[Action, ...]], market: str) -> Ask:
-        """Return `protect` or `flatten` of one market, asked of the state at the time."""
         # One time for all rounds: what was refused is known by the time at which it was tried.
         now = self._clock.now_ms()
-        return lambda state: question(state, market, self._rules, time=now)
+        for market in sorted(self.state.positions):
+            self.pursue(partial(flatten, market=market, rules=self._rules, time=now))
 
     def is_armed(self) -> bool:
         """Return whether the emergency stop lets us trade."""

@@ -10,6 +10,8 @@ from tradebot.model.market import Candle
 from tradebot.runtime.feed import Feed, Reading
 from tradebot.runtime.session import Session
 
+# How soon the bot wakes again between candles: where all is well, and where it is not.
+CALM_MS, URGENT_MS = 10_000, 2_000
 # The exchange's delay and ours: on the shortest candles half of one would always be too late.
 FRESH_MS_MIN = 3_000
 
@@ -80,6 +82,10 @@ class Trader:
             self._step(closed_at, readings, is_missed)
             self._is_unfinished = False
         return Ticked(tuple(decided), tuple(missed))
+
+    def wake_after(self, now_ms: int, calm_ms: int = CALM_MS) -> int:
+        """Return when to tick again, candle or not: soon while a position is bare or in doubt."""
+        return now_ms + (min(calm_ms, URGENT_MS) if self.session.is_urgent() else calm_ms)
 
     @property
     def _fresh_ms(self) -> int:
