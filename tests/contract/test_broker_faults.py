@@ -13,6 +13,8 @@ from tradebot.adapters.broker import CcxtBroker
 from tradebot.adapters.ccxt_client import CcxtClient, ClientSettings
 from tradebot.errors import ExchangeUnavailable, KeystoreError
 from tradebot.model.order import (
+    NOT_ATTEMPTED,
+    Approved,
     Leg,
     OrderKind,
     OrderStatus,
@@ -25,6 +27,7 @@ from tradebot.sandbox.server import SandboxServer
 POST = "POST /api/v3/order"
 GET = "GET /api/v3/order"
 OCO = "POST /api/v3/orderList/oco"
+REPLACE = "POST /api/v3/order/cancelReplace"
 BUY = approved("buy 1 BTC @ 100", order_id="tb-buy")
 BOUGHT = order("buy 1 BTC @ 100", order_id="tb-buy")
 
@@ -200,3 +203,116 @@ def test_cancel_without_an_answer_is_unknown() -> None:
         outcome = broker.cancel_order(order("sell 0.5 BTC @ 90", order_id="tb-stop"))
         assert isinstance(outcome, Unknown)
         assert broker.open_order_filled() == {"tb-stop": 0}
+
+
+# --- replacing ----------------------------------------------------------------------------------
+
+OLD = order("sell 0.5 BTC @ 80", order_id="tb-stop")
+NEW = order("sell 0.5 BTC @ 90", order_id="tb-higher")
+
+
+def _stop(order_id: str, price: int) -> Approved:
+    return approved(
+        f"sell 0.5 BTC @ {price}",
+        order_id=order_id,
+        kind=OrderKind.STOP,
+        leg=Leg.STOP,
+        stop_price=d(price),
+    )
+
+
+@contextmanager
+def stop_behind_faults(*script: str) -> Iterator[tuple[CcxtBroker, Faults]]:
+    """Yield a broker under whose stop at 80 one at 90 is to be put, and what meets that request."""
+    with broker_behind_faults() as (broker, faults, _):
+        broker.place_order(BUY)
+        broker.place_order(_stop("tb-stop", 80))
+        faults.script[REPLACE] = list(script)
+        yield broker, faults
+
+
+@pytest.mark.parametrize("fault", UNPROVED)
+def test_replacement_without_proof_is_in_doubt_and_the_old_one_rests(fault: str) -> None:
+    with stop_behind_faults(fault) as (broker, faults):
+        gone, placed = broker.replace_order(OLD, _stop("tb-higher", 90))
+        assert isinstance(gone, Unknown), gone
+        assert isinstance(placed, Unknown), placed
+        assert faults.count(REPLACE) == 1
+        assert broker.open_order_filled() == {"tb-stop": 0}
+        assert broker.order_report(NEW) is None
+
+
+@pytest.mark.parametrize("fault", [f"after:{name}" for name in UNPROVED])
+def test_replacement_that_was_done_behind_a_broken_answer_is_found_by_asking(fault: str) -> None:
+    with stop_behind_faults(fault) as (broker, faults):
+        gone, placed = broker.replace_order(OLD, _stop("tb-higher", 90))
+        assert isinstance(placed, Unknown), placed
+        assert isinstance(gone, Unknown), gone
+        assert faults.count(REPLACE) == 1
+        assert broker.open_order_filled() == {"tb-higher": 0}
+        old = broker.order_report(OLD)
+        assert old is not None
+        assert old.status is OrderStatus.CANCELLED
+
+
+def test_refusal_after_the_cancel_is_a_rejection_in_the_exchange_s_words() -> None:
+    with stop_behind_faults("-2021") as (broker, faults):
+        broker.cancel_order(OLD)
+        gone, placed = broker.replace_order(OLD, _stop("tb-higher", 90))
+        assert isinstance(gone, Report), gone
+        assert gone.status is OrderStatus.CANCELLED
+        assert placed == Rejection(
+            order_id="tb-higher", code="-2010", message="Stop price would trigger immediately."
+        )
+        assert faults.count(REPLACE) == 1
+
+
+def test_half_refusal_that_does_not_say_which_half_proves_nothing() -> None:
+    with stop_behind_faults("-2021 alone") as (broker, faults):
+        gone, placed = broker.replace_order(OLD, _stop("tb-higher", 90))
+        assert isinstance(gone, Unknown), gone
+        assert isinstance(placed, Unknown), placed
+        assert faults.count(REPLACE) == 1
+
+
+def test_old_one_that_could_not_be_cancelled_means_that_the_new_one_was_never_tried() -> None:
+    with stop_behind_faults("-2022") as (broker, faults):
+        gone, placed = broker.replace_order(OLD, _stop("tb-higher", 90))
+        assert isinstance(gone, Rejection), gone
+        assert isinstance(placed, Rejection), placed
+        assert placed.code == NOT_ATTEMPTED
+        assert faults.count(REPLACE) == 1
+
+
+@pytest.mark.parametrize("fault", ["-1013", "-1021", "-2015", "418", "429"])
+def test_replacement_refused_whole_is_a_rejection_and_the_old_one_rests(fault: str) -> None:
+    with stop_behind_faults(fault) as (broker, faults):
+        gone, placed = broker.replace_order(OLD, _stop("tb-higher", 90))
+        assert isinstance(gone, Unknown), gone
+        assert isinstance(placed, Rejection), placed
+        assert placed.code != NOT_ATTEMPTED
+        assert faults.count(REPLACE) == 1
+        assert broker.open_order_filled() == {"tb-stop": 0}
+
+
+def test_replacement_whose_old_order_cannot_be_asked_about_still_tells_of_the_new_one() -> None:
+    with stop_behind_faults() as (broker, faults):
+        faults.script[GET] = ["502"] * 9
+        gone, placed = broker.replace_order(OLD, _stop("tb-higher", 90))
+        assert isinstance(gone, Unknown), gone
+        assert isinstance(placed, Report), placed
+        assert placed.status is OrderStatus.ACCEPTED
+
+
+# --- fees ---------------------------------------------------------------------------------------
+
+
+def test_fee_in_a_third_coin_is_read_from_the_trades_in_that_coin() -> None:
+    with broker_behind_faults() as (broker, faults, _):
+        faults.script["GET /api/v3/myTrades"] = ["BNB"]
+        report = broker.place_order(BUY)
+        assert isinstance(report, Report), report
+        assert [(each.quantity, each.fee, each.fee_asset) for each in report.fills] == [
+            (d("0.4"), d("0.000026"), "BNB"),
+            (d("0.6"), d("0.0006"), "BTC"),
+        ]

@@ -1,6 +1,7 @@
 """Every broker keeps one contract: the simulated one, and ccxt over HTTP to the sandbox."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -13,6 +14,7 @@ from tradebot.adapters.ccxt_client import CcxtClient, ClientSettings
 from tradebot.adapters.gate_tokens import GateTokens
 from tradebot.adapters.simulated import SimulatedBroker
 from tradebot.model.order import (
+    NOT_ATTEMPTED,
     Approved,
     Leg,
     Order,
@@ -20,6 +22,7 @@ from tradebot.model.order import (
     OrderStatus,
     Rejection,
     Report,
+    Unknown,
     Unsent,
 )
 from tradebot.ports import Broker
@@ -214,6 +217,107 @@ def test_market_order_in_a_gap_waits_for_the_first_candle_after_it() -> None:
     assert [(fill.price, fill.filled_at) for fill in report.fills] == [(100, at(3))]
 
 
+# --- replacing ----------------------------------------------------------------------------------
+
+
+def higher(quantity: str, price: str) -> Approved:
+    return replace(stop(quantity, price), order_id="tb-higher")
+
+
+def test_replaced_stop_is_cancelled_and_the_new_one_rests(world: World) -> None:
+    world.bought()
+    world.broker.place_order(stop("0.5", "80"))
+    gone, placed = world.broker.replace_order(known("tb-stop"), higher("0.5", "90"))
+    assert isinstance(gone, Report), gone
+    assert (gone.order_id, gone.status) == ("tb-stop", OrderStatus.CANCELLED)
+    assert isinstance(placed, Report), placed
+    assert (placed.order_id, placed.status, placed.filled) == ("tb-higher", OrderStatus.ACCEPTED, 0)
+    assert world.broker.open_order_filled() == {"tb-higher": 0}
+    world.advance(at(3))
+    report = world.broker.order_report(known("tb-higher"))
+    assert report is not None
+    assert [fill.price for fill in report.fills] == [90]
+
+
+def test_stop_that_has_filled_is_not_replaced_and_nothing_is_sold_twice(world: World) -> None:
+    world.bought()
+    world.broker.place_order(stop("0.5", "90"))
+    world.advance(at(3))
+    gone, placed = world.broker.replace_order(known("tb-stop"), higher("0.4", "95"))
+    assert isinstance(gone, Rejection), gone
+    assert isinstance(placed, Rejection), placed
+    assert placed.code == NOT_ATTEMPTED
+    assert world.broker.open_order_filled() == {}
+    assert world.broker.order_report(known("tb-higher")) is None
+
+
+def test_replacement_that_would_trigger_at_once_is_refused_when_the_old_one_is_gone(
+    world: World,
+) -> None:
+    world.bought()
+    world.broker.place_order(stop("0.5", "90"))
+    gone, placed = world.broker.replace_order(known("tb-stop"), higher("0.5", "101"))
+    assert isinstance(gone, Report), gone
+    assert gone.status is OrderStatus.CANCELLED
+    assert isinstance(placed, Rejection), placed
+    assert "trigger immediately" in placed.message
+    assert placed.code != NOT_ATTEMPTED
+    assert world.broker.open_order_filled() == {}
+
+
+def test_replacement_that_breaks_a_filter_is_refused_whole_and_the_old_one_rests(
+    world: World,
+) -> None:
+    world.bought()
+    world.broker.place_order(stop("0.5", "80"))
+    gone, placed = world.broker.replace_order(known("tb-stop"), higher("0.01", "90"))
+    assert isinstance(gone, Unknown), gone
+    assert isinstance(placed, Rejection), placed
+    assert "NOTIONAL" in placed.message
+    assert world.broker.open_order_filled() == {"tb-stop": 0}
+
+
+# --- limit entries ------------------------------------------------------------------------------
+
+
+def entry(quantity: str, price: str) -> Approved:
+    return approved(
+        f"buy {quantity} BTC @ {price}",
+        order_id="tb-entry",
+        kind=OrderKind.LIMIT,
+        price=d(price),
+    )
+
+
+def test_limit_entry_rests_and_fills_at_its_price_as_a_maker(world: World) -> None:
+    placed = world.broker.place_order(entry("1", "90"))
+    assert isinstance(placed, Report), placed
+    assert (placed.status, placed.filled) == (OrderStatus.ACCEPTED, 0)
+    world.advance(at(3))
+    report = world.broker.order_report(known("tb-entry", "1"))
+    assert report is not None
+    (fill,) = report.fills
+    assert (fill.price, fill.is_maker, fill.fee, fill.fee_asset) == (90, True, d("0.001"), "BTC")
+
+
+def test_limit_entry_that_crosses_fills_at_once_as_a_taker_and_no_worse_than_its_price(
+    world: World,
+) -> None:
+    report = world.broker.place_order(entry("1", "103"))
+    assert isinstance(report, Report), report
+    assert [(fill.price, fill.is_maker) for fill in report.fills] == [(100, False)]
+
+
+def test_limit_entry_that_is_cancelled_gives_its_cash_back(world: World) -> None:
+    world.broker.place_order(entry("9", "90"))
+    gone = world.broker.cancel_order(known("tb-entry", "9"))
+    assert isinstance(gone, Report), gone
+    assert (gone.status, gone.filled) == (OrderStatus.CANCELLED, 0)
+    again = world.broker.place_order(approved("buy 9 BTC @ 100", order_id="tb-again"))
+    assert isinstance(again, Report), again
+
+
+# --- the gate's token ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("has_token", [False, True])
@@ -236,3 +340,13 @@ def test_broker_posts_nothing_without_the_gate_s_token(has_token: bool) -> None:
     assert len(made.orders) == int(has_token)
     client.close()
     server.stop()
+
+
+def test_replacement_without_the_gate_s_token_leaves_the_old_stop(world: World) -> None:
+    world.bought()
+    world.broker.place_order(stop("0.5", "80"))
+    world.broker._tokens = GateTokens()  # type: ignore[attr-defined]  # both keep them by this name
+    gone, placed = world.broker.replace_order(known("tb-stop"), higher("0.5", "90"))
+    assert isinstance(gone, Unknown), gone
+    assert isinstance(placed, Unsent), placed
+    assert world.broker.open_order_filled() == {"tb-stop": 0}

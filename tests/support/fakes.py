@@ -14,6 +14,7 @@ from tradebot.errors import ExchangeUnavailable, JournalError
 from tradebot.model.codec import kind_of
 from tradebot.model.event import Event
 from tradebot.model.order import (
+    NOT_ATTEMPTED,
     Approved,
     ListedFill,
     ListedOrder,
@@ -72,7 +73,7 @@ class FakeBroker:
         gone = self.cancel_order(resting)
         if isinstance(gone, Rejection):
             refusal = "the order in its place could not be cancelled"
-            return gone, Rejection(order_id=approved.order_id, code="-2022", message=refusal)
+            return gone, Rejection(order_id=approved.order_id, code=NOT_ATTEMPTED, message=refusal)
         return gone, self._answer(approved)
 
     def cancel_order(self, order: Order) -> Outcome:

@@ -27,6 +27,28 @@ ANSWERS = {
     "duplicate": (400, '{"code":-2010,"msg":"Duplicate order sent."}'),
     "-1008": (503, '{"code":-1008,"msg":"Server is currently overloaded."}'),
     "-1013": (400, '{"code":-1013,"msg":"Filter failure: NOTIONAL"}'),
+    "-2021": (
+        409,
+        '{"code":-2021,"msg":"Order cancel-replace partially failed.","data":{'
+        '"cancelResult":"SUCCESS","newOrderResult":"FAILURE","cancelResponse":{},'
+        '"newOrderResponse":{"code":-2010,"msg":"Stop price would trigger immediately."}}}',
+    ),
+    "-2022": (
+        400,
+        '{"code":-2022,"msg":"Order cancel-replace failed.","data":{'
+        '"cancelResult":"FAILURE","newOrderResult":"NOT_ATTEMPTED",'
+        '"cancelResponse":{"code":-2011,"msg":"Unknown order sent."},"newOrderResponse":null}}',
+    ),
+    "-2021 alone": (409, '{"code":-2021,"msg":"Order cancel-replace partially failed."}'),
+    "BNB": (
+        200,
+        '[{"symbol":"BTCUSDT","id":7,"orderId":1,"orderListId":-1,"price":"100.00","qty":"0.4",'
+        '"quoteQty":"40","commission":"0.00002600","commissionAsset":"BNB","time":1704070800000,'
+        '"isBuyer":true,"isMaker":false,"isBestMatch":true},'
+        '{"symbol":"BTCUSDT","id":8,"orderId":1,"orderListId":-1,"price":"100.00","qty":"0.6",'
+        '"quoteQty":"60","commission":"0.00060000","commissionAsset":"BTC","time":1704070800000,'
+        '"isBuyer":true,"isMaker":false,"isBestMatch":true}]',
+    ),
     "-9999": (400, '{"code":-9999,"msg":"A code that nobody knows."}'),
 }
 

@@ -17,6 +17,7 @@ from tradebot.adapters.order_reads import BROKEN_ANSWERS, OrderReader, symbol_of
 from tradebot.errors import ExchangeUnavailable, KeystoreError
 from tradebot.model.money import parse_decimal, plain
 from tradebot.model.order import (
+    NOT_ATTEMPTED,
     Approved,
     Intent,
     Order,
@@ -141,6 +142,8 @@ class CcxtBroker(OrderReader):
             "cancelReplaceMode": "STOP_ON_FAILURE",
             "cancelOrigClientOrderId": resting.id,
             "newClientOrderId": approved.order_id,
+            # For a stop the answer would else not say what has filled.
+            "newOrderRespType": "RESULT",
             "quantity": plain(intent.quantity),
             "stopPrice": _price(intent.stop_price),
         }
@@ -162,11 +165,11 @@ class CcxtBroker(OrderReader):
             text = str(new.get("msg", ""))[:TEXT_MAX]
             refusal = Rejection(order_id=key, code=str(new.get("code", code)), message=text)
             return self._after_cancel(resting), refusal
-        if code == NOT_CANCELLED and data.get("newOrderResult") == "NOT_ATTEMPTED":
+        if code == NOT_CANCELLED and data.get("newOrderResult") == NOT_ATTEMPTED:
             text = "the order in its place could not be cancelled"
             return (
                 Rejection(order_id=resting.id, code="OrderNotFound", message=text),
-                Rejection(order_id=key, code=NOT_CANCELLED, message=text),
+                Rejection(order_id=key, code=NOT_ATTEMPTED, message=text),
             )
         # Refused whole: the old order rests as before. Anything else proves nothing of either.
         unknown = Unknown(order_id=resting.id, cause=type(error).__name__)

@@ -11,6 +11,7 @@ from tradebot.errors import ExchangeUnavailable
 from tradebot.model.market import Scale
 from tradebot.model.money import from_units
 from tradebot.model.order import (
+    NOT_ATTEMPTED,
     Approved,
     Fill,
     Intent,
@@ -26,6 +27,7 @@ from tradebot.model.order import (
 )
 from tradebot.ports import Clock
 from tradebot.sandbox.book import Book
+from tradebot.sandbox.filters import check_counts, check_filters
 from tradebot.sandbox.listing import BookOrder, BookTrade, OrderRequest, SandboxRejection
 
 STATUS = {
@@ -66,11 +68,22 @@ class BookDoor:
 
     def execute_replace(self, resting: Order, approved: Approved) -> tuple[Outcome, Outcome]:
         """Cancel a resting order and place another in its stead."""
+        book, request = self._book, self._request(approved)
+        listing = book.listings[request.symbol]
+        price = book.price_now(listing)
+        try:
+            # As over HTTP: filters are judged before anything is cancelled.
+            if price is not None:
+                check_filters(listing, request, price=price)
+            check_counts(book.open_of(request.symbol), (request,))
+        except SandboxRejection as rejection:
+            stays = Unknown(order_id=resting.id, cause="the other order was refused first")
+            return stays, _rejected(approved, rejection)
         gone = self._cancelled(resting)
         if isinstance(gone, Rejection):
             refusal = "the order in its place could not be cancelled"
             key = approved.order_id
-            return gone, Rejection(order_id=key, code="-2022", message=refusal)
+            return gone, Rejection(order_id=key, code=NOT_ATTEMPTED, message=refusal)
         return gone, self.execute(approved)
 
     def cancel_order(self, order: Order) -> Outcome:
