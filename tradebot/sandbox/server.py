@@ -27,6 +27,8 @@ HOST = "127.0.0.1"
 # More than any order list or form; a larger body is refused unread.
 BODY_BYTES_MAX = 64 * 1024
 STOP_SECONDS_MAX = 5
+# A client that keeps its connection may hold up the end so long; to aiohttp 0 would be for ever.
+IDLE_SECONDS_MAX = 0.1
 NO_FAULTS: Mapping[str, object] = {"faults": {}, "requests_in_ban": 0, "fault_log": []}
 
 Result = TypeVar("Result")
@@ -110,7 +112,7 @@ class SandboxServer:
         self._listener.close()
         for _, waiting in self._waiting:
             waiting.cancel()
-        await self._protocol.shutdown(0)
+        await self._protocol.shutdown(IDLE_SECONDS_MAX)
         await asyncio.get_running_loop().shutdown_asyncgens()
 
     @staticmethod

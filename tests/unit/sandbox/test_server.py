@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from http.client import HTTPConnection
 from typing import Any
 
 import pytest
@@ -30,6 +31,16 @@ def test_thread_ends_with_stop_and_stop_may_be_said_twice() -> None:
     assert not any(thread.name == "sandbox" for thread in threading.enumerate())
     with pytest.raises(InvariantError, match="does not run"):
         server.now_ms()
+
+
+def test_client_that_keeps_its_connection_does_not_hold_up_the_end() -> None:
+    """Symptom: `sandbox serve` never ended while somebody kept an idle connection."""
+    server = SandboxServer(book("100 100 100"), api_key=KEY, secret=SECRET)
+    client = HTTPConnection(server.start().removeprefix("http://"), timeout=10)
+    client.request("GET", "/api/v3/ping")
+    assert client.getresponse().read() == b"{}"
+    server.stop()
+    client.close()
 
 
 def test_port_in_use_is_one_clear_line() -> None:
