@@ -18,6 +18,7 @@ from tradebot.cli import (  # noqa: E402  # loads after the line above
     data,
     journal,
     keys,
+    reconcile,
     report,
     run,
     sandbox,
@@ -64,6 +65,7 @@ app.command()(run.run)
 app.command()(backtest.backtest)
 app.command()(status_command.status)
 app.command()(report.report)
+app.command()(reconcile.reconcile)
 app.command()(stop.kill)
 app.command()(stop.resume)
 app.add_typer(keys.app, name="keys")

@@ -14,24 +14,27 @@ from typing import TYPE_CHECKING, Protocol
 from tradebot.adapters.candles import CandleStore
 from tradebot.adapters.clock import VirtualClock, WallClock
 from tradebot.adapters.gate_tokens import GateTokens
-from tradebot.adapters.journal import MemoryJournal, SqliteJournal
+from tradebot.adapters.journal import MemoryJournal, SqliteJournal, check_file
 from tradebot.adapters.latch import FileLatch
 from tradebot.adapters.simulated import SimulatedBroker
 from tradebot.candles import CandleTable
 from tradebot.engine.risk import namespace
 from tradebot.engine.state import State, fold
 from tradebot.errors import ConfigError
+from tradebot.model.event import Event
 from tradebot.model.market import Market
-from tradebot.model.timeframe import timeframe_ms
+from tradebot.model.timeframe import DAY_MS, timeframe_ms
 from tradebot.ports import Broker, Clock, Journal, Latch
 from tradebot.runtime.checks import check_same_story, check_sandbox, check_supported
 from tradebot.runtime.config import Config
-from tradebot.runtime.feed import Feed
+from tradebot.runtime.dead_man import DeadMan
+from tradebot.runtime.feed import CandleSource, Feed
+from tradebot.runtime.reconciling import Reconciler
 from tradebot.runtime.runs import Run
 from tradebot.runtime.session import Listener, Session
-from tradebot.runtime.terms import check_same_terms, reconfigured, started_event
+from tradebot.runtime.terms import agreed_terms, check_same_terms, started_event
 from tradebot.runtime.trader import Trader
-from tradebot.runtime.world import World
+from tradebot.runtime.world import AlwaysArmed, World
 from tradebot.strategies.base import AnyParams, Strategy, parse_params, required_candles
 from tradebot.strategies.registry import load
 
@@ -82,6 +85,7 @@ class Bot:
     clock: VirtualClock | WallClock
     timeframe_ms: int
     trader: Trader | None = None
+    reconciler: Reconciler | None = None
     end_ms: int | None = None
     opened: list[Closable] = field(default_factory=list)
 
@@ -89,14 +93,6 @@ class Bot:
         """Close everything, newest first."""
         while self.opened:
             self.opened.pop().close()
-
-
-class AlwaysArmed:
-    """The latch of a backtest: nothing there can cost money."""
-
-    def is_armed(self) -> bool:
-        """Return True."""
-        return True
 
 
 def chosen_strategy(config: Config) -> Chosen:
@@ -158,7 +154,7 @@ def sandbox(
 
     check_sandbox(config)
     with _closing([]) as opened:
-        journal = MemoryJournal() if is_blind else SqliteJournal(run.journal)
+        journal = _opened_journal(run, is_ending=is_ending, is_blind=is_blind)
         opened.append(journal)
         state = fold(journal.events())
         if not is_ending:
@@ -208,7 +204,7 @@ def testnet(
 
     check_supported(config)
     with _closing([]) as opened:
-        journal = MemoryJournal() if is_blind else SqliteJournal(run.journal)
+        journal = _opened_journal(run, is_ending=is_ending, is_blind=is_blind)
         opened.append(journal)
         state = fold(journal.events())
         clock = WallClock()
@@ -225,6 +221,20 @@ def testnet(
             Mode.TESTNET, config, run, chosen, settings, clock, tell, state, is_ending
         )
         return _over_ccxt(parts, journal, opened)
+
+
+def _opened_journal(
+    run: Run, *, is_ending: bool, is_blind: bool
+) -> SqliteJournal | MemoryJournal:
+    """Return the run's journal, verified before anything is written to it.
+
+    Whoever only clears what is out needs no sound file, and `is_blind` none at all.
+    """
+    if is_blind:
+        return MemoryJournal()
+    if not is_ending:
+        check_file(run.journal)
+    return SqliteJournal(run.journal)
 
 
 @contextmanager
@@ -261,7 +271,7 @@ def _over_ccxt(
     from tradebot.adapters.ccxt_client import RECEIVE_WINDOW_MS, CcxtClient
     from tradebot.adapters.exchange import ExchangeReader
 
-    config, clock, chosen, state = parts.config, parts.clock, parts.chosen, parts.state
+    config, clock, state = parts.config, parts.clock, parts.state
     interval = timeframe_ms(config.bot.timeframe)
     client = CcxtClient(parts.settings)
     opened.append(client)
@@ -274,8 +284,6 @@ def _over_ccxt(
     # Ending needs no market's rules, and must not fail for one that is halted or delisted.
     symbols = () if parts.is_ending else config.bot.markets
     markets = list(reader.markets(symbols, interval).values())
-    store = CandleStore(parts.run.candles)
-    opened.append(store)
     latch = FileLatch(config.paths.logs / "latch", clock)
     session = _session(
         config,
@@ -289,54 +297,79 @@ def _over_ccxt(
         window_ms=RECEIVE_WINDOW_MS,
     )
     if not parts.is_ending:
-        _agree_terms(parts, session, broker, markets)
-    feed = Feed(
+        session.record(_terms(parts, broker, markets))
+    reconciler = _reconciler(config, session, broker, clock, journal)
+    trader = Trader(
+        session,
+        _feed(parts, reader, markets, session.state, opened),
+        timeframe_ms=interval,
+        reconciler=reconciler,
+        dead_man=DeadMan(broker, clock, seconds=config.reconcile.dead_man_seconds),
+    )
+    return Bot(parts.mode, session, clock, interval, trader, reconciler, opened=opened)
+
+
+def _feed(
+    parts: _Parts,
+    reader: CandleSource,
+    markets: Sequence[Market],
+    state: State,
+    opened: list[Closable],
+) -> Feed:
+    store = CandleStore(parts.run.candles)
+    opened.append(store)
+
+    def keep(market: str, table: CandleTable) -> None:
+        # The exchange's last word stands: it may correct a candle, and a testnet is wiped at times.
+        store.append(market, table, replace=True)
+
+    return Feed(
         reader,
         {market.name: market for market in markets},
-        session.state.scales,
-        timeframe_ms=interval,
-        strategy=chosen.strategy,
-        params=chosen.params,
-        keep=lambda market, table: _keep(store, market, table),
+        state.scales,
+        timeframe_ms=timeframe_ms(parts.config.bot.timeframe),
+        strategy=parts.chosen.strategy,
+        params=parts.chosen.params,
+        keep=keep,
     )
-    trader = Trader(session, feed, timeframe_ms=interval)
-    return Bot(parts.mode, session, clock, interval, trader=trader, opened=opened)
 
 
-def _agree_terms(
-    parts: _Parts, session: Session, broker: Broker, markets: Sequence[Market]
-) -> None:
-    """Record the terms on which a new journal begins, or an old one goes on."""
-    config, name, now = parts.config, parts.chosen.strategy.name, parts.clock.now_ms()
-    if parts.state.started is not None:
-        session.record(reconfigured(config, parts.state, markets, at=now, strategy=name))
-        return
-    began = started_event(
-        config,
-        parts.mode.value,
+def _reconciler(
+    config: Config,
+    session: Session,
+    broker: Broker,
+    clock: VirtualClock | WallClock,
+    journal: SqliteJournal | MemoryJournal,
+) -> Reconciler:
+    # A simulated exchange is the bot's alone, and its days pass in seconds.
+    every_seconds = config.reconcile.every_seconds
+    return Reconciler(
+        session,
+        broker,
+        clock,
+        history=journal.of_order,
+        every_ms=DAY_MS if isinstance(clock, VirtualClock) else every_seconds * 1000,
+        requests_max=config.reconcile.requests_max,
+    )
+
+
+def _terms(parts: _Parts, broker: Broker, markets: Sequence[Market]) -> list[Event]:
+    """Return the event with which a new journal begins, or an old one goes on otherwise."""
+    now = parts.clock.now_ms()
+    named = f"{platform.node()}|{parts.run.folder.resolve()}|{now}"
+    mark = hashlib.sha256(named.encode()).hexdigest()[:12]
+    return agreed_terms(
+        parts.config,
+        parts.state,
         markets,
-        broker.balances(),
+        broker.balances,
+        mode=parts.mode.value,
+        strategy=parts.chosen.strategy.name,
         at=now,
-        strategy=name,
-        instance=_instance(parts, now),
+        # Two hosts that trade one account by one configuration must not give their orders one id;
+        # a simulated run, which has an exchange of its own, must give the same ones again.
+        instance="" if parts.mode is Mode.SANDBOX else mark,
     )
-    session.record([began])
-
-
-def _instance(parts: _Parts, now_ms: int) -> str:
-    """Return a mark that no other journal of this account has; none for a simulated run.
-
-    Two hosts that trade one account by one configuration must not give their orders one id.
-    """
-    if parts.mode is Mode.SANDBOX:
-        return ""
-    named = f"{platform.node()}|{parts.run.folder.resolve()}|{now_ms}"
-    return hashlib.sha256(named.encode()).hexdigest()[:12]
-
-
-def _keep(store: CandleStore, market: str, table: CandleTable) -> None:
-    # The exchange's last word stands: it may correct a candle, and a testnet is wiped now and then.
-    store.append(market, table, replace=True)
 
 
 def _session(

@@ -130,11 +130,11 @@ def _clear(
     _wait_for_bot(run)
     with run.lock():
         try:
-            bot = _reopened_bot(config, request, run, unlocking, is_blind=False)
+            bot = reopened_bot(config, request, run, unlocking, is_blind=False)
         except JournalError as error:
             # Positions are unknown without it, but our orders carry our ids at the exchange.
             result.problems.append(f"{run.name}: {error.message}; only orders were cancelled")
-            bot = _reopened_bot(config, request, run, unlocking, is_blind=True)
+            bot = reopened_bot(config, request, run, unlocking, is_blind=True)
         try:
             _clear_with(bot, result, is_flattening=is_flattening)
         finally:
@@ -154,9 +154,13 @@ def _wait_for_bot(run: Run) -> None:
         clock.sleep_until(clock.now_ms() + LOOK_MS)
 
 
-def _reopened_bot(
+def reopened_bot(
     config: Config, request: Request, run: Run, unlocking: Unlocking, *, is_blind: bool
 ) -> Bot:
+    """Return a bot that may end what a run left: by its own terms, and whatever is configured now.
+
+    `is_blind`: without its journal.
+    """
     spec = run.spec()
     if not spec.is_simulated:
         keys = unlocking.open().get(f"{spec.exchange}/{spec.mode}/{spec.account}", spec.mode)
@@ -185,7 +189,7 @@ def _reopened_bot(
     )
 
 
-def _settle(bot: Bot) -> None:
+def settle_twice(bot: Bot) -> None:
     """Settle what is out; an order that the exchange has lost is given up on its second look."""
     bot.session.settle_only()
     if bot.session.state.orders.unsettled.keys() - set(bot.session.open_orders()):
@@ -195,7 +199,7 @@ def _settle(bot: Bot) -> None:
 
 def _clear_with(bot: Bot, result: Killed, *, is_flattening: bool) -> None:
     session = bot.session
-    _settle(bot)
+    settle_twice(bot)
     before = set(session.state.orders.unsettled)
     session.cancel_all("emergency stop")
     unknown = session.open_orders()

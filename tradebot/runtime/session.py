@@ -161,10 +161,11 @@ class Session:
 
     # --- orders that are out --------------------------------------------------------------------
 
-    def settle(self) -> None:
+    def settle(self, *, before_stops: Callable[[], None] = lambda: None) -> None:
         """Ask about every unsettled order, book what happened, and protect what was filled.
 
-        Raises ExchangeUnavailable when the exchange cannot be asked.
+        `before_stops` is called in between. Raises ExchangeUnavailable when the exchange cannot be
+        asked.
         """
         self._guard.page_late()
         is_answered = False
@@ -173,6 +174,7 @@ class Session:
             is_answered = True
         finally:
             self._guard.asked(is_answered=is_answered)
+            before_stops()
             # Also after a failed read: what was filled must not wait for the next one.
             self.protect()
 

@@ -6,6 +6,7 @@ Law: amounts are told as the books hold them; nothing is told that is not on dis
 from dataclasses import dataclass
 from decimal import Decimal
 
+from tradebot.engine.remedies import CAUSE, NOTED
 from tradebot.engine.state import State
 from tradebot.model import event as ev
 from tradebot.model.account import Position, TradingState
@@ -61,6 +62,8 @@ def news(event: ev.Event, state: State) -> News | None:
 def _adjustment(event: ev.Event) -> News | None:
     """Return what to tell of an event that a comparison with the exchange brought, or a guard."""
     match event:
+        case ev.MarketLocked(cause=cause) if cause == CAUSE:
+            return None  # The difference itself is told, once for all its markets.
         case ev.MarketLocked():
             text = f"{_symbol(event.market)} takes only exits: {event.reason}"
             return News(event.at, AlertLevel.ERROR, "error", text)
@@ -80,7 +83,8 @@ def _adjustment(event: ev.Event) -> News | None:
             text = f"the balance of {event.asset} is {held}: {event.reason}"
             return News(event.at, AlertLevel.WARNING, "error", text)
         case ev.DifferenceFound():
-            return News(event.at, AlertLevel.WARNING, "error", event.text)
+            level = AlertLevel.WARNING if event.kind in NOTED else AlertLevel.ERROR
+            return News(event.at, level, "error", event.text)
         case _:
             return None
 

@@ -3,7 +3,7 @@
 Law: a change of terms is an event; a sandbox run, which must replay the same, may not change them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 from tradebot import __version__
@@ -13,6 +13,30 @@ from tradebot.model.event import Event, SessionReconfigured, SessionStarted
 from tradebot.model.market import Market
 from tradebot.model.timeframe import timeframe_ms
 from tradebot.runtime.config import Config
+
+
+def agreed_terms(
+    config: Config,
+    state: State,
+    markets: Sequence[Market],
+    balances: Callable[[], Mapping[str, Decimal]],
+    *,
+    mode: str,
+    strategy: str,
+    at: int,
+    instance: str,
+) -> list[Event]:
+    """Return the event with which a new journal begins, or an old one goes on otherwise; or none.
+
+    Raises ConfigError, and ExchangeUnavailable where a new one cannot be told its balances.
+    """
+    if state.started is not None:
+        return reconfigured(config, state, markets, at=at, strategy=strategy)
+    return [
+        started_event(
+            config, mode, markets, balances(), at=at, strategy=strategy, instance=instance
+        )
+    ]
 
 
 def started_event(

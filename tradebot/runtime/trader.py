@@ -6,8 +6,11 @@ loses nothing, and a candle is decided once.
 
 from dataclasses import dataclass
 
+from tradebot.errors import ExchangeUnavailable
 from tradebot.model.market import Candle
+from tradebot.runtime.dead_man import DeadMan
 from tradebot.runtime.feed import Feed, Reading
+from tradebot.runtime.reconciling import Reconciler
 from tradebot.runtime.session import Session
 
 # How soon the bot wakes again between candles: where all is well, and where it is not.
@@ -25,27 +28,40 @@ class Ticked:
 
 
 class Trader:
-    """A session and the feed it lives on."""
+    """A session, the feed it lives on, and what holds its books to the exchange."""
 
-    def __init__(self, session: Session, feed: Feed, *, timeframe_ms: int) -> None:
+    def __init__(
+        self,
+        session: Session,
+        feed: Feed,
+        *,
+        timeframe_ms: int,
+        reconciler: Reconciler | None = None,
+        dead_man: DeadMan | None = None,
+    ) -> None:
         self.session = session
         self._feed = feed
+        self._reconciler = reconciler
+        self._dead_man = dead_man
         self._timeframe_ms = timeframe_ms
         # A read failed between taking candles in and having decided them all.
         self._is_unfinished = False
 
     def start(self, now_ms: int) -> None:
-        """Fetch history, settle what was out, and decide the newest candle again.
+        """Fetch history, settle what was out, compare, and decide the newest candle again.
 
         The same path serves a first start, a restart and a crash; after an orderly stop it changes
-        nothing. Raises ExchangeUnavailable.
+        nothing. Raises ExchangeUnavailable, and BooksDisagree where nothing may be traded.
         """
         known = self.session.state.feed
         self._feed.begin(known.latest or now_ms, known.closed_at)
-        self.session.settle()
+        self.session.settle(before_stops=self._switch)
+        if self._reconciler is not None:
+            now_ms = max(now_ms, self._reconciler.start())
         # A crash may have come between a fill and its stop.
         self.session.protect()
         self._decide_latest(now_ms)
+        self._switch()
 
     def _decide_latest(self, now_ms: int) -> None:
         """Decide the newest candle again, if it is fresh: nothing is done for it twice."""
@@ -68,7 +84,37 @@ class Trader:
 
         Raises ExchangeUnavailable; what was not read, or not decided for that, is by the next tick.
         """
-        self.session.settle()
+        try:
+            self.session.settle(before_stops=self._switch)
+            failed = self._compare(now_ms)
+            ticked = self._decide_closed(now_ms)
+        except ExchangeUnavailable:
+            if self._reconciler is not None:
+                self._reconciler.lost()
+            raise
+        if failed is not None:
+            raise failed
+        return ticked
+
+    def _compare(self, now_ms: int) -> ExchangeUnavailable | None:
+        """Compare books and exchange where it is time to; return why that could not be."""
+        if self._reconciler is None:
+            return None
+        before = self.session.state
+        try:
+            self._reconciler.tick(now_ms, is_urgent=self.session.is_urgent())
+        except ExchangeUnavailable as error:
+            return error  # Exits must not wait for it: it is told when they are done.
+        if self.session.state is not before:
+            self.session.protect()  # What is left of a position is guarded anew.
+        return None
+
+    def _switch(self) -> None:
+        """Arm the dead man's switch, or call it off, as the books ask for."""
+        if self._dead_man is not None:
+            self._dead_man.update(self.session.state)
+
+    def _decide_closed(self, now_ms: int) -> Ticked:
         if self._is_unfinished:
             self._decide_latest(now_ms)
             self._is_unfinished = False
@@ -79,8 +125,12 @@ class Trader:
             is_missed = closed_at < max(groups) or now_ms - closed_at > self._fresh_ms
             (missed if is_missed else decided).append(closed_at)
             self._is_unfinished = True
+            if self._dead_man is not None:
+                # What is bought now is guarded at once: nothing may be there to cancel its stop.
+                self._dead_man.call_off()
             self._step(closed_at, readings, is_missed)
             self._is_unfinished = False
+        self._switch()
         return Ticked(tuple(decided), tuple(missed))
 
     def wake_after(self, now_ms: int, calm_ms: int = CALM_MS) -> int:

@@ -29,6 +29,14 @@ class World:
     end_ms: int
 
 
+class AlwaysArmed:
+    """The latch of a backtest: nothing there can cost money."""
+
+    def is_armed(self) -> bool:
+        """Return True."""
+        return True
+
+
 def simulated_world(
     config: Config, tables: Sequence[CandleTable], spec: RunSpec
 ) -> World:

@@ -1,0 +1,243 @@
+"""Comparing our books with the exchange, at the start and while running, and acting on it.
+
+Law: nothing is traded here. What differs is recorded once, told, and locks or halts; a person lifts
+it. One comparison sends no more requests than it is allowed.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+from tradebot.adapters.order_reads import LISTED_MAX
+from tradebot.engine.compare import (
+    APART_MS,
+    OF_COINS,
+    SURE_AT_ONCE,
+    Difference,
+    Kind,
+    Remedy,
+    Sight,
+    compare_coins,
+    is_settled,
+)
+from tradebot.engine.compare_orders import BEFORE_MS, KnownOrder, compare_orders, order_of
+from tradebot.engine.remedies import ASK_A_PERSON, NOTED, remedied, resolved
+from tradebot.errors import BooksDisagree
+from tradebot.model import event as ev
+from tradebot.model.event import Resolution
+from tradebot.model.timeframe import DAY_MS
+from tradebot.ports import Broker, Clock
+from tradebot.runtime.settling import Books, Settler
+
+# How far back orders and fills are asked for at a start.
+BACK_MS_MAX = 7 * DAY_MS
+# What an earlier look has covered is covered again: lists lag behind what happened.
+OVERLAP_MS = 300_000
+# Until every market was looked at once, and after a look that failed.
+SOON_MS = 60_000
+# A start that finds something looks again, ten seconds later; what goes on changing waits.
+START_LOOKS_MAX = 3
+# Two for the account: balances, and open orders; two for a market: its orders, and its fills; two
+# for an order: what became of it, and its fills.
+ACCOUNT_REQUESTS, MARKET_REQUESTS, ORDER_REQUESTS = 2, 2, 2
+# So many differences are named in one look; `tradebot reconcile` shows them all.
+NAMED_MAX = 20
+
+Row = TypeVar("Row")
+
+
+class Reconciler:
+    """Books and exchange, compared in turn. `history` returns the events of one order."""
+
+    def __init__(
+        self,
+        books: Books,
+        broker: Broker,
+        clock: Clock,
+        *,
+        history: Callable[[str], Iterable[ev.Event]],
+        every_ms: int,
+        requests_max: int,
+    ) -> None:
+        assert requests_max >= ACCOUNT_REQUESTS + MARKET_REQUESTS, "a market at a time, at least"
+        self._books = books
+        self._broker = broker
+        self._clock = clock
+        self._history = history
+        self._every_ms = every_ms
+        self._requests_max = requests_max
+        self._settler = Settler(books, broker, clock)
+        self._left = requests_max
+        self._due = 0
+        self._looked_at = 0
+        # Markets that this turn has not come to, and since when each is asked about.
+        self._waiting: list[str] = []
+        self._since: dict[str, int] = {}
+        # What one look has shown, and when: it counts when a second one shows the same.
+        self._doubts: dict[tuple[str, str, str], tuple[int, Difference]] = {}
+        self._books_then: tuple[object, ...] = ()
+        self._halted = ""
+
+    # --- when -----------------------------------------------------------------------------------
+
+    def start(self) -> int:
+        """Compare before anything is traded; return the time after it.
+
+        Raises BooksDisagree where trading halts, ExchangeUnavailable where nothing can be asked.
+        """
+        self.compare()
+        for _ in range(START_LOOKS_MAX - 1):
+            if self._doubts and not self._halted:
+                self._clock.sleep_until(self._clock.now_ms() + APART_MS)
+                self.compare()
+        if self._halted:
+            hint = f"nothing is sent until that is cleared up: {ASK_A_PERSON}"
+            raise BooksDisagree(self._halted, hint=hint)
+        return self._clock.now_ms()
+
+    def tick(self, now_ms: int, *, is_urgent: bool = False) -> None:
+        """Compare where it is time to: sooner where a position is bare or an order in doubt.
+
+        Raises ExchangeUnavailable.
+        """
+        # The exchange may refuse to guard, or to sell, because the coins are not there.
+        if now_ms >= self._due or (is_urgent and now_ms >= self._looked_at + SOON_MS):
+            self.compare()
+
+    def lost(self) -> None:
+        """Take in that the exchange was out of reach: all is compared again once it is back."""
+        self._due = 0
+        self._waiting = []
+
+    # --- one look -------------------------------------------------------------------------------
+
+    def compare(self) -> None:
+        """Look once at the account and at as many markets as the requests allow.
+
+        Raises ExchangeUnavailable; then nothing is known that was not known before.
+        """
+        now = self._looked_at = self._clock.now_ms()
+        self._due = now + SOON_MS
+        self._left = self._requests_max - ACCOUNT_REQUESTS
+        markets = self._chosen()
+        sight = self.look(markets)
+        self._waiting = [each for each in self._waiting if each not in sight.orders]
+        before = self._books.state
+        orders = self.settled(self.order_differences(sight), sight)
+        state = self._books.state
+        is_quiet = state is before and is_settled(state, sight)
+        coins = compare_coins(state, sight.balances) if is_quiet else []
+        self._judge([*orders, *coins], now)
+        if is_quiet:
+            self._end_passing(coins)
+        doubtful = {market for each in orders for market in each.markets}
+        self._since |= {each: now - OVERLAP_MS for each in markets if each not in doubtful}
+        if self._doubts:
+            self._due = now + APART_MS
+        elif not self._waiting:
+            self._due = now + self._every_ms
+
+    def _chosen(self) -> list[str]:
+        """Return the markets of this look: those in doubt, else the next ones of this turn."""
+        count = self._left // MARKET_REQUESTS
+        if self._doubts:
+            orders = [each for _, each in self._doubts.values() if each.kind not in OF_COINS]
+            return sorted({market for each in orders for market in each.markets})[:count]
+        if not self._waiting:
+            self._waiting = self.markets()
+        return self._waiting[:count]
+
+    def markets(self) -> list[str]:
+        """Return the markets that the bot trades now."""
+        started = self._books.state.started
+        assert started is not None, "a session has started"
+        return [market.name for market in started.markets]
+
+    def look(self, markets: Sequence[str]) -> Sight:
+        """Return what the exchange shows now. Raises ExchangeUnavailable."""
+        # Balances first: a fill that changed them is then in the lists, which are asked later.
+        balances = self._broker.balances()
+        open_filled = self._broker.open_order_filled()
+        return Sight(
+            balances=balances,
+            open_filled=open_filled,
+            orders={each: self._newest(self._broker.listed_orders, each) for each in markets},
+            fills={each: self._newest(self._broker.listed_fills, each) for each in markets},
+        )
+
+    def _newest(self, ask: Callable[[str, int], Sequence[Row]], market: str) -> Sequence[Row]:
+        """Return what is listed since the last look; where one answer cannot hold it, the newest.
+
+        A full answer holds the oldest ones: it is asked again for half the time.
+        """
+        started, now = self._books.state.started, self._clock.now_ms()
+        assert started is not None, "a session has started"
+        since = self._since.get(market, max(started.at - BEFORE_MS, now - BACK_MS_MAX))
+        while True:
+            self._left -= 1
+            rows = ask(market, since)
+            if len(rows) < LISTED_MAX or self._left <= 0:
+                return rows
+            since += (now - since) // 2
+
+    def order_differences(self, sight: Sight) -> list[Difference]:
+        """Return where orders and fills differ, but for what a person chose to leave."""
+        state = self._books.state
+        found = compare_orders(state, sight, self.older_orders(sight))
+        return [each for each in found if not state.differences.is_ignored(*each.name)]
+
+    def older_orders(self, sight: Sight) -> dict[str, KnownOrder]:
+        """Return the orders shown that the state has let go, as the journal knows them."""
+        unknown = [each for each in sight.order_ids() if self._books.state.orders.get(each) is None]
+        known = {order_id: order_of(self._history(order_id)) for order_id in unknown}
+        return {order_id: each for order_id, each in known.items() if each is not None}
+
+    def settled(self, found: list[Difference], sight: Sight) -> list[Difference]:
+        """Ask what became of the orders that this may settle; return what differs after it."""
+        is_changed = False
+        for difference in found:
+            order = self._books.state.orders.get(difference.subject)
+            if difference.remedy is Remedy.SETTLE and order is not None:
+                if self._left < ORDER_REQUESTS:
+                    break  # The next look asks about the others.
+                self._left -= ORDER_REQUESTS
+                is_changed |= self._settler.settle_order(order)
+        return self.order_differences(sight) if is_changed else found
+
+    # --- what counts ----------------------------------------------------------------------------
+
+    def _judge(self, differences: Sequence[Difference], now: int) -> None:
+        """Act on what is sure, and on what was seen twice with no coin moved in between."""
+        state = self._books.state
+        books = state.balances, state.positions
+        is_same = bool(self._books_then) and all(
+            one is other for one, other in zip(books, self._books_then, strict=True)
+        )
+        before = self._doubts if is_same else {}
+        self._doubts, self._books_then = {}, books
+        sure = []
+        for each in differences:
+            if each.kind is Kind.ORDER_GONE or state.differences.is_ignored(*each.name):
+                continue  # What is gone is asked about at every wake, until there is proof.
+            first, _ = before.get(each.name, (now, each))
+            is_known = state.differences.is_found(*each.name)
+            if each.kind in SURE_AT_ONCE or is_known or now - first >= APART_MS:
+                sure.append(each)
+            else:
+                self._doubts[each.name] = first, each
+        for each in sure[:NAMED_MAX]:
+            self._act(each)
+
+    def _act(self, difference: Difference) -> None:
+        at = self._clock.now_ms()
+        self._books.record(remedied(self._books.state, difference, at=at))
+        if difference.remedy is Remedy.HALT:
+            self._halted = self._halted or difference.text
+            self._books.halt(difference.text)
+
+    def _end_passing(self, coins: Sequence[Difference]) -> None:
+        """Say of what was only named that it is over, where it is."""
+        there = {(each.kind.value, each.subject) for each in coins}
+        found = self._books.state.differences.found
+        over = [each for key, each in found.items() if each.kind in NOTED and key not in there]
+        at, reason = self._clock.now_ms(), "books and exchange agree"
+        self._books.record([resolved(each, Resolution.AGREED, reason, at=at) for each in over])
