@@ -16,9 +16,12 @@ NOW = START + HOUR
 class Bot:
     """A Session among fakes that share one diary."""
 
-    def __init__(self, *script: str, by: Rules | None = None, markets: int = 1) -> None:
+    def __init__(
+        self, *script: str, by: Rules | None = None, markets: int = 1, has_oco: bool = True
+    ) -> None:
         self.diary: list[str] = []
         self.broker = FakeBroker(*script, diary=self.diary)
+        self.broker.has_oco = has_oco
         self.tokens = GateTokens()
         self.journal = RecordingJournal(diary=self.diary)
         self.clock = FakeClock(NOW)

@@ -1,0 +1,391 @@
+"""A position is protected, else sold, else its owner is called; and meanwhile the bot is the stop.
+
+At 100 the stop belongs at 95. Seconds count from the entry's fill.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.bot import FLAT, NOW, Bot
+from tests.support.builders import BTC, d, fill, report, rules
+from tradebot.engine.state import fold
+from tradebot.errors import ExchangeUnavailable
+from tradebot.model import event as ev
+from tradebot.model.order import Leg, OrderStatus, Outcome, Unsent
+from tradebot.runtime.session import Session
+
+STOPPED = rules(stop_ppm=50_000)
+AIMED = rules(stop_ppm=50_000, target_ppm=100_000)
+BOTH, SALE = ["stop", "exit"], ["exit"]
+
+
+def wake(bot: Bot, second: int) -> list[str]:
+    """Settle at this second; return the legs that were placed."""
+    before = len(bot.broker.placed)
+    bot.clock.now = NOW + second * 1000
+    bot.session.settle()
+    return [each.intent.leg.value for each in bot.broker.placed[before:]]
+
+
+def wakes(bot: Bot, until: int) -> Iterator[tuple[int, list[str]]]:
+    """Settle every two seconds, up to and with this one; yield what each look placed."""
+    first = (bot.clock.now - NOW) // 1000 + 2
+    for second in range(first, until + 1, 2):
+        yield second, wake(bot, second)
+
+
+def refused() -> Bot:
+    """Return a bot whose entry filled, and whose every other order is refused."""
+    bot = Bot("filled", *["rejected"] * 200, by=STOPPED)
+    bot.step()
+    assert [each.intent.leg for each in bot.broker.placed] == [Leg.ENTRY, Leg.STOP, Leg.EXIT]
+    return bot
+
+
+def in_doubt() -> Bot:
+    """Return a bot whose entry filled, and whose stop has no answer."""
+    bot = Bot("filled", "unknown", by=STOPPED)
+    bot.step()
+    assert bot.order(Leg.STOP).status is OrderStatus.UNKNOWN
+    return bot
+
+
+def restarted(bot: Bot) -> Bot:
+    """Return the bot in a new process: all but journal and exchange is gone."""
+    bot.session = Session(
+        fold(bot.journal.events()),
+        rules=STOPPED,
+        broker=bot.broker,
+        journal=bot.journal,
+        clock=bot.clock,
+        latch=bot.latch,
+        tokens=bot.tokens,
+        tell=lambda event, state: None,
+    )
+    return bot
+
+
+def pages(bot: Bot) -> list[ev.PositionUnprotected]:
+    return [each for each in bot.journal.kept if isinstance(each, ev.PositionUnprotected)]
+
+
+def resting(bot: Bot) -> list[str]:
+    return [each.leg.value for each in bot.state.orders.of(BTC)]
+
+
+# --- protecting, exiting, calling ----------------------------------------------------------------
+
+
+def test_stop_is_tried_at_every_look_for_ten_seconds_then_sale_and_stop_in_turn() -> None:
+    bot = refused()
+    assert dict(wakes(bot, 8)) == {2: BOTH, 4: BOTH, 6: BOTH, 8: BOTH}
+    assert dict(wakes(bot, 16)) == {10: SALE, 12: BOTH, 14: SALE, 16: BOTH}
+    assert [legs for _, legs in wakes(bot, 38)] == [SALE, BOTH] * 5 + [SALE]
+
+
+def test_forty_seconds_bare_call_the_owner_once_and_lock_the_market() -> None:
+    bot = refused()
+    list(wakes(bot, 38))
+    assert pages(bot) == []
+    list(wakes(bot, 200))
+    (page,) = pages(bot)
+    assert (page.at, page.market, page.since) == (NOW + 40_000, BTC, NOW)
+    assert page.reason == "neither its stop nor its sale was taken"
+    assert bot.state.locks == {(BTC, "protection"): "its position has no stop"}
+    assert bot.journal.kinds().count("market_locked") == 1
+
+
+def test_tries_go_on_for_ever_after_10_20_40_and_every_60_seconds() -> None:
+    bot = refused()
+    list(wakes(bot, 38))
+    tried = [second for second, legs in wakes(bot, 300) if legs]
+    assert tried == [40, 50, 70, 110, 170, 230, 290]
+
+
+def test_stop_that_is_taken_at_last_lifts_the_lock() -> None:
+    bot = refused()
+    list(wakes(bot, 48))
+    bot.broker.script = ["rejected", "accepted"]
+    list(wakes(bot, 70))
+    assert resting(bot) == ["stop"]
+    assert bot.state.locks == {}
+    unlocked = bot.journal.kept[-1]
+    assert isinstance(unlocked, ev.MarketUnlocked)
+    assert (unlocked.cause, unlocked.reason) == ("protection", "its stop rests")
+    assert not bot.session.is_urgent()
+
+
+def test_sale_that_is_taken_at_last_lifts_the_lock() -> None:
+    bot = refused()
+    list(wakes(bot, 48))
+    bot.broker.script = ["filled"]
+    assert wake(bot, 50) == SALE
+    assert bot.state.balances == {"USDT": d(1000), "BTC": d(0)}
+    assert bot.journal.kinds()[-1] == "market_unlocked"
+
+
+def test_locked_market_takes_no_entry() -> None:
+    bot = refused()
+    list(wakes(bot, 42))
+    bot.broker.script = ["filled"]
+    wake(bot, 50)
+    bot.session.record(
+        [ev.MarketLocked(at=NOW, market=BTC, cause="protection", reason="its position has no stop")]
+    )
+    bot.step(exposure=FLAT, hour=2)
+    placed = len(bot.broker.placed)
+    bot.step(hour=3)
+    assert len(bot.broker.placed) == placed
+    (refusal,) = (each for each in bot.journal.kept if isinstance(each, ev.IntentRefused))
+    assert refusal.control == "market_locked"
+
+
+def test_late_fill_gets_its_stop_first() -> None:
+    """Known 28 s after it happened, the position is guarded, not sold unseen."""
+    bot = Bot("unknown", by=STOPPED)
+    bot.step()
+    entry = bot.order(Leg.ENTRY)
+    list(wakes(bot, 26))
+    bot.broker.reports[entry.id] = report(entry, OrderStatus.FILLED, fill("10 @ 100", at=NOW))
+    assert wake(bot, 28) == ["stop"]
+    assert resting(bot) == ["stop"]
+
+
+def test_late_fill_whose_stop_is_refused_calls_the_owner_by_the_time_of_the_fill() -> None:
+    bot = Bot("unknown", *["rejected"] * 50, by=STOPPED)
+    bot.step()
+    entry = bot.order(Leg.ENTRY)
+    list(wakes(bot, 26))
+    bot.broker.reports[entry.id] = report(entry, OrderStatus.FILLED, fill("10 @ 100", at=NOW))
+    assert [legs for _, legs in wakes(bot, 34)] == [BOTH, SALE, BOTH, SALE]
+    list(wakes(bot, 42))
+    assert [(each.at, each.since) for each in pages(bot)] == [(NOW + 40_000, NOW)]
+
+
+def test_halted_bot_tries_nothing() -> None:
+    bot = refused()
+    bot.session.halt("the emergency stop is latched")
+    assert [legs for _, legs in wakes(bot, 60)] == [[]] * 30
+    assert pages(bot) == []
+
+
+def test_target_without_a_stop_is_placed_again_and_nobody_is_called() -> None:
+    bot = Bot("filled", "accepted", by=rules(target_ppm=100_000))
+    bot.step()
+    first = bot.order(Leg.TARGET)
+    bot.broker.reports[first.id] = report(first, OrderStatus.EXPIRED)
+    assert wake(bot, 60) == ["target"]
+    assert not bot.session.is_urgent()
+    assert pages(bot) == []
+
+
+# --- doubt ---------------------------------------------------------------------------------------
+
+
+def test_nothing_is_sold_beside_a_stop_in_doubt_and_the_owner_is_called_all_the_same() -> None:
+    bot = in_doubt()
+    bot.broker.prices = {BTC: d(50)}
+    assert [legs for _, legs in wakes(bot, 44)] == [[]] * 22
+    (page,) = pages(bot)
+    assert (page.at, page.reason) == (NOW + 40_000, "its stop is unknown")
+
+
+def test_stop_proved_absent_is_placed_anew_at_once() -> None:
+    bot = in_doubt()
+    placed = {second: legs for second, legs in wakes(bot, 60) if legs}
+    # Its window of 5 s and 30 s more have passed at 36 s; the second look is ten seconds later.
+    assert placed == {46: ["stop"]}
+    assert resting(bot) == ["stop"]
+    assert bot.state.locks == {}
+
+
+def test_stop_in_doubt_that_turns_up_ends_the_watch() -> None:
+    bot = in_doubt()
+    list(wakes(bot, 20))
+    stop = bot.order(Leg.STOP)
+    bot.broker.reports[stop.id] = report(stop, OrderStatus.ACCEPTED)
+    assert [legs for _, legs in wakes(bot, 80)] == [[]] * 30
+    assert pages(bot) == []
+    assert not bot.session.is_urgent()
+
+
+def test_sale_in_doubt_is_waited_for_and_never_repeated() -> None:
+    bot = Bot("filled", "accepted", "unknown", by=STOPPED)
+    bot.step()
+    bot.step(exposure=FLAT, hour=2)
+    bot.broker.prices = {BTC: d(50)}
+    assert [legs for _, legs in wakes(bot, 3640)] == [[]] * 20
+    (page,) = pages(bot)
+    assert page.reason == "its exit is unknown"
+    assert page.at - page.since == 40_000
+
+
+# --- over restarts -------------------------------------------------------------------------------
+
+
+def test_restart_does_not_wind_the_clock_back() -> None:
+    bot = refused()
+    list(wakes(bot, 30))
+    restarted(bot)
+    # It begins with its stop again, and by the fill's time it is late after ten seconds more.
+    assert [legs for _, legs in wakes(bot, 38)] == [BOTH, BOTH, BOTH, BOTH]
+    assert pages(bot) == []
+    list(wakes(bot, 42))
+    assert [(each.at, each.since) for each in pages(bot)] == [(NOW + 40_000, NOW)]
+
+
+def test_restart_of_a_called_owner_calls_no_second_time() -> None:
+    bot = refused()
+    list(wakes(bot, 42))
+    restarted(bot)
+    list(wakes(bot, 90))
+    assert len(pages(bot)) == 1
+
+
+def test_bot_that_was_away_guards_before_it_calls() -> None:
+    bot = in_doubt()
+    bot.clock.now = NOW + 3_600_000
+    stop = bot.order(Leg.STOP)
+    bot.broker.reports[stop.id] = report(stop, OrderStatus.EXPIRED)
+    restarted(bot)
+    assert wake(bot, 3602) == ["stop"]
+    assert pages(bot) == []
+
+
+# --- the bot as the stop -------------------------------------------------------------------------
+
+
+def unsent(approved: object) -> Outcome:
+    """Return what a broker answers that did not let an order leave."""
+    return Unsent(order_id=approved.order_id, reason="its token is too old")  # type: ignore[attr-defined]  # an Approved
+
+
+@pytest.mark.parametrize(("price", "is_sold"), [("95", True), ("95.1", False)])
+def test_price_at_the_missing_stop_is_sold_at_once(price: str, is_sold: bool) -> None:
+    bot = Bot("filled", by=STOPPED)
+    bot.broker.script += [unsent] * (7 + 8)  # As often as the Session asks: eight rounds.
+    bot.step()
+    bot.broker.prices = {BTC: d(price)}
+    legs = wake(bot, 2)
+    assert legs == ["stop"] * 8 + (["exit"] if is_sold else [])
+    assert bot.state.positions[BTC].is_open is not is_sold
+
+
+def test_price_at_the_missing_stop_does_not_wait_for_the_next_try() -> None:
+    bot = refused()
+    list(wakes(bot, 52))
+    assert wake(bot, 54) == []
+    bot.broker.prices = {BTC: d(95)}
+    assert wake(bot, 56) == SALE
+    intended = [each for each in bot.journal.kept if isinstance(each, ev.OrderIntended)]
+    assert intended[-1].reason == "the price of 95 is at the stop that does not rest"
+
+
+def test_price_that_cannot_be_read_changes_nothing() -> None:
+    bot = refused()
+    list(wakes(bot, 52))
+    bot.broker.prices = {}
+    assert wake(bot, 54) == []
+
+
+# --- where the exchange has no OCO ---------------------------------------------------------------
+
+
+def without_oco(*script: str) -> Bot:
+    bot = Bot("filled", "accepted", *script, by=AIMED, has_oco=False)
+    bot.step()
+    assert resting(bot) == ["stop"]
+    return bot
+
+
+def test_without_oco_the_stop_rests_and_the_target_is_watched() -> None:
+    bot = without_oco()
+    bot.broker.prices = {BTC: d("109.9")}
+    assert wake(bot, 10) == []
+    bot.broker.prices = {BTC: d(110)}
+    bot.diary.clear()
+    assert wake(bot, 20) == SALE
+    assert [line for line in bot.diary if line.startswith("wire")] == [
+        "wire: cancel stop",
+        "wire: exit sell",
+    ]
+    assert not bot.state.positions[BTC].is_open
+
+
+@pytest.mark.parametrize("answer", ["rejected", "unknown"])
+def test_target_is_not_sold_while_its_stop_may_rest(answer: str) -> None:
+    bot = without_oco()
+    bot.broker.prices = {BTC: d(110)}
+    bot.broker.cancels = [answer]
+    assert wake(bot, 10) == []
+    assert resting(bot) == ["stop"]
+    assert wake(bot, 20) == SALE, "the next look tries again"
+
+
+def test_target_whose_price_cannot_be_read_keeps_its_stop() -> None:
+    bot = without_oco()
+    assert wake(bot, 10) == []
+    assert bot.broker.cancelled == []
+
+
+# --- how soon it looks again ---------------------------------------------------------------------
+
+
+def test_guarded_position_is_no_hurry() -> None:
+    bot = Bot("filled", "accepted", by=STOPPED)
+    bot.step()
+    assert not bot.session.is_urgent()
+
+
+def test_bare_position_and_order_in_doubt_are_urgent() -> None:
+    assert refused().session.is_urgent()
+    assert in_doubt().session.is_urgent()
+    entry = Bot("unknown", by=STOPPED)
+    entry.step()
+    assert entry.session.is_urgent()
+
+
+@pytest.mark.parametrize("answer", ["unknown", "rejected"])
+def test_cancel_that_ended_nothing_is_urgent_for_a_minute(answer: str) -> None:
+    bot = Bot("filled", "accepted", by=STOPPED)
+    bot.step()
+    bot.broker.cancels = [answer]
+    bot.step(exposure=FLAT, hour=2)
+    assert bot.session.is_urgent()
+    bot.clock.now += 60_000
+    assert not bot.session.is_urgent()
+
+
+def test_cancel_that_was_answered_is_no_hurry() -> None:
+    bot = Bot("filled", "accepted", "filled", by=STOPPED)
+    bot.step()
+    bot.step(exposure=FLAT, hour=2)
+    bot.session.settle()
+    assert not bot.session.is_urgent()
+
+
+def test_market_order_without_its_fills_is_urgent_for_a_minute() -> None:
+    bot = Bot("accepted", by=STOPPED)
+    bot.step()
+    assert bot.session.is_urgent()
+    bot.clock.now += 60_000
+    assert not bot.session.is_urgent(), "it waits for its market"
+
+
+def test_question_that_failed_is_urgent_for_a_minute() -> None:
+    bot = Bot("filled", "accepted", by=STOPPED)
+    bot.step()
+    bot.broker.is_reachable = False
+    for _ in range(2):
+        with pytest.raises(ExchangeUnavailable):
+            bot.session.settle()
+        assert bot.session.is_urgent()
+        bot.clock.now += 30_000
+    assert not bot.session.is_urgent(), "an outage"
+    bot.broker.is_reachable = True
+    bot.session.settle()
+    bot.broker.is_reachable = False
+    with pytest.raises(ExchangeUnavailable):
+        bot.session.settle()
+    assert bot.session.is_urgent(), "it begins anew"
