@@ -7,7 +7,7 @@ it. One comparison sends no more requests than it is allowed.
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from tradebot.adapters.order_reads import LISTED_MAX
+from tradebot.adapters.order_reads import LISTED_BEFORE_MS, LISTED_MAX
 from tradebot.engine.compare import (
     APART_MS,
     OF_COINS,
@@ -130,7 +130,8 @@ class Reconciler:
         if is_quiet:
             self._end_passing(coins)
         doubtful = {market for each in orders for market in each.markets}
-        self._since |= {each: now - OVERLAP_MS for each in markets if each not in doubtful}
+        since = max(now - OVERLAP_MS, LISTED_BEFORE_MS)
+        self._since |= {each: since for each in markets if each not in doubtful}
         if self._doubts:
             self._due = now + APART_MS
         elif not self._waiting:
@@ -171,7 +172,9 @@ class Reconciler:
         """
         started, now = self._books.state.started, self._clock.now_ms()
         assert started is not None, "a session has started"
-        since = self._since.get(market, max(started.at - BEFORE_MS, now - BACK_MS_MAX))
+        # Never before the exchange's own beginning of time, from which a made-up market may run.
+        first = max(started.at - BEFORE_MS, now - BACK_MS_MAX, LISTED_BEFORE_MS)
+        since = self._since.get(market, first)
         while True:
             self._left -= 1
             rows = ask(market, since)

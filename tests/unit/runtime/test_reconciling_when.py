@@ -1,6 +1,7 @@
 """Comparing while the bot runs: how often, in which order, with how many requests."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -155,3 +156,16 @@ def test_list_that_one_answer_cannot_hold_is_asked_for_half_the_time(
     first, second, third = [since for name, _, since in made.broker.questions if name == "orders"]
     assert first < second < third < NOW
     assert NOW - third == (NOW - first) // 4
+
+
+def test_made_up_market_at_the_beginning_of_time_is_asked_for_no_negative_time() -> None:
+    """Symptom: a simulated run from 1970 on ended with "cannot be asked for orders"."""
+    made = Compared()
+    started = made.bot.state.started
+    assert started is not None
+    made.bot.session.state = replace(made.bot.state, started=replace(started, at=0))
+    made.bot.clock.now = 1_000
+    made.made.start()
+    made.look(1_000)
+    since = [since for name, _, since in made.broker.questions if name in ("orders", "fills")]
+    assert min(since) - order_reads.LISTED_BEFORE_MS >= 0
