@@ -11,6 +11,7 @@ from tradebot.engine.fills import Filled
 from tradebot.engine.rules.costs import sell_price
 from tradebot.model.order import OrderKind
 from tradebot.sandbox.book import Book
+from tradebot.sandbox.filters import PRICED
 from tradebot.sandbox.listing import BookOrder, BookTrade, Listing, OrderRequest, Pieces, whole
 
 PIECES_MAX = 3
@@ -61,7 +62,7 @@ class PiecesBook(Book):
         if order.kind is OrderKind.STOP:
             price = sell_price(order.stop, self.slippage_ppm, listing.scale.tick)
             self._fill(listing, order, Filled(price, self.now, False))
-        elif order.kind is OrderKind.LIMIT_MAKER:
+        elif order.kind in PRICED:
             self._fill(listing, order, Filled(order.price, self.now, True))
 
     def _accept(self, listing: Listing, request: OrderRequest, *, list_id: int) -> BookOrder:
@@ -99,5 +100,5 @@ class PiecesBook(Book):
             (after - before) * lot
             for before, after in zip([0, *cuts], [*cuts, lots], strict=True)
         )
-        stays = order.kind is OrderKind.LIMIT_MAKER or self._hits("expire")
+        stays = order.kind in PRICED or self._hits("expire")
         return Pieces(pieces[:-1], False) if stays else Pieces(pieces, True)

@@ -93,7 +93,7 @@ def drawn(seed: int, *, days: int = 7, crash_at: tuple[str, int] = ("", 0)) -> O
         has_foreign_coins=draw.choice((False, True)),
         slippage_ppm=draw.choice((0, 500)),
         fee_asset=draw.choice(("received", "quote")),
-        rules=_rules(draw),
+        rules=_rules(draw) | _entries(seed, timeframe_ms),
         faults=faults,
         crash_at=crash_at,
         faulty_hours=tuple(draw.choice((4, 12, 20, 30)) for _ in range(24)),
@@ -115,4 +115,15 @@ def _rules(draw: Random) -> dict[str, Any]:
         "exposure_ppm_max": 1_000_000,
         "open_positions_max": draw.choice((1, 10)),
         "order_notional_max": "1000000",
+    }
+
+
+def _entries(seed: int, timeframe_ms: int) -> dict[str, Any]:
+    """Return how entries are bought. Drawn apart: the rest of a seed's world stays as it was."""
+    draw = Random(f"limits {seed}")  # noqa: S311  # a seeded test, no secret
+    is_limit = draw.choice((False, False, True))
+    return {
+        "entry_ms_max": draw.choice((1, 1, 3)) * timeframe_ms if is_limit else 0,
+        "entry_offset_ppm": draw.choice((0, 1_000, 4_000)),
+        "reprice_max": draw.choice((0, 1, 3, 3)),
     }

@@ -1,7 +1,7 @@
 """Whole runs in a test: the same configuration and candles, backtested and traded over HTTP."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -95,6 +95,14 @@ def random_case(seed: int, candles: int) -> Case:
         },
     }
     return case(tables, values, start_ms=history * MINUTE)
+
+
+def changed(given: Case, values: dict[str, dict[str, Any]]) -> Case:
+    """Return the case with other values in some sections of its configuration."""
+    sections = given.config.model_dump()
+    for section, keys in values.items():
+        sections[section] |= keys
+    return replace(given, config=Config.model_validate(sections))
 
 
 def gappy_case(seed: int, candles: int) -> Case:

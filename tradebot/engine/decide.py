@@ -2,14 +2,17 @@
 
 Law: `decide` is opinion: it never acts, and the Session asks again after carrying out what it asked
 for, until it asks for nothing. So each answer holds only what can be done now: first the cancel,
-and once the exchange has confirmed it, the sale.
+and once the exchange has confirmed it, the sale; first the cancel of an entry, and once it is gone,
+the next.
 """
 
 from tradebot.engine.actions import Action, Cancel, Place, Refuse
+from tradebot.engine.entries import begun, entry_price, is_used_up, over
 from tradebot.engine.exits import exit_reason, stop_level
 from tradebot.engine.protect import (
     guard,
     is_exit_tried,
+    is_under_way,
     resting_protection,
     ruled,
     sale,
@@ -51,20 +54,20 @@ def decide(
             resting = resting_protection(state.orders.of(market))
             if resting is not None:
                 return (Cancel(resting, "nothing is left to guard"),)
+            ended = over(state, market, candle, exposure_ppm, rules)
+            if ended:
+                return ended
         if exposure_ppm is None or exposure_ppm <= 0 or market in state.feed.spent:
             return ()
         return _enter(state, market, candle, exposure_ppm, rules, is_contiguous, why)
-    scale = state.scales[market]
-    level = stop_level(position, scale, rules, candle)
+    level = stop_level(position, state.scales[market], rules, candle)
     reason = exit_reason(position, candle, exposure_ppm, rules, level)
     if reason:
         closing = f"signal: {why}" if reason == "signal" and why else reason
-        return _exit(state, market, position, candle, rules, closing, level)
-    if level > scale.price(position.stop):
-        resting = resting_protection(state.orders.of(market))
-        if resting is not None:
-            return (Cancel(resting, "trailing stop rises"),)
-    return guard(state, market, position, rules, candle.closed_at, level)
+        actions = _exit(state, market, position, candle, rules, closing, level)
+    else:
+        actions = guard(state, market, position, rules, candle.closed_at, level)
+    return (*actions, *begun(state, market)) if state.orders.unsettled else actions
 
 
 def _enter(
@@ -78,18 +81,24 @@ def _enter(
 ) -> tuple[Action, ...]:
     if state.orders.of(market) or state.orders.attempts(market, Leg.ENTRY, candle.closed_at):
         return ()
+    if is_used_up(state, market, rules):
+        return ()
     scale = state.scales[market]
-    quantity = entry_quantity(state, market, candle.close, exposure_ppm, rules)
+    units = entry_price(candle, scale, rules)
+    quantity = entry_quantity(state, market, units, exposure_ppm, rules)
+    price = scale.price_decimal(units)
+    is_limit = rules.entry_ms_max > 0
     intent = Intent(
         market=market,
         side=Side.BUY,
-        kind=OrderKind.MARKET,
+        kind=OrderKind.LIMIT if is_limit else OrderKind.MARKET,
         leg=Leg.ENTRY,
         quantity=scale.quantity_decimal(quantity),
-        reference_price=scale.price_decimal(candle.close),
+        reference_price=price,
         closed_at=candle.closed_at,
         strategy=strategy_of(state),
         reason=f"signal: {why}" if why else "signal",
+        price=price if is_limit else None,
     )
     ruling = review(state, intent, rules, is_contiguous=is_contiguous)
     if isinstance(ruling, Approved):
@@ -109,16 +118,14 @@ def _exit(
     level: int,
 ) -> tuple[Action, ...]:
     """Return the cancel of the protection, then the sale; protection again where it failed."""
-    is_tried = is_exit_tried(state, market, candle.closed_at)
-    orders = state.orders.of(market)
-    if is_tried:
+    if is_exit_tried(state, market, candle.closed_at):
         # The exchange refused the sale: the position must not stay bare until the next candle.
-        return () if orders else guard(state, market, position, rules, candle.closed_at, level)
-    resting = resting_protection(orders)
+        return guard(state, market, position, rules, candle.closed_at, level)
+    if is_under_way(state, market):
+        return ()  # Its protection stays, too: nothing could be sold in its stead.
+    resting = resting_protection(state.orders.of(market))
     if resting is not None:
         return (Cancel(resting, reason),)
-    if orders:
-        return ()
     scale = state.scales[market]
     intent = sale(
         state,

@@ -6,7 +6,8 @@ than is held.
 
 from decimal import Decimal
 
-from tradebot.engine.actions import Action, Cancel, Place, PlaceOco, Refuse
+from tradebot.engine.actions import Action, Cancel, Place, PlaceOco, Refuse, Replace
+from tradebot.engine.entries import begun
 from tradebot.engine.exits import stop_level, target_level
 from tradebot.engine.risk import review
 from tradebot.engine.settings import Rules
@@ -30,6 +31,7 @@ PROTECTIVE = frozenset({Leg.STOP, Leg.TARGET})
 # Orders of which nobody knows whether the exchange has them.
 IN_DOUBT = frozenset({OrderStatus.INTENDED, OrderStatus.SENT, OrderStatus.UNKNOWN})
 REFUSED = "stop or target refused by the exchange"
+RISES, OTHER_QUANTITY = "trailing stop rises", "another quantity is held"
 
 
 def protect(state: State, market: str, rules: Rules, *, time: int) -> tuple[Action, ...]:
@@ -38,7 +40,8 @@ def protect(state: State, market: str, rules: Rules, *, time: int) -> tuple[Acti
     if position is None or not is_held(state, market):
         return ()
     level = stop_level(position, state.scales[market], rules, None)
-    return guard(state, market, position, rules, time, level)
+    guarding = guard(state, market, position, rules, time, level)
+    return (*guarding, *begun(state, market))
 
 
 def is_bare(state: State, market: str, rules: Rules) -> bool:
@@ -85,11 +88,10 @@ def sell_out(
     position = state.positions.get(market)
     if position is None or not is_held(state, market):
         return ()
-    orders = state.orders.of(market)
-    resting = resting_protection(orders)
+    resting = resting_protection(state.orders.of(market))
     if resting is not None:
         return (Cancel(resting, reason),)
-    if orders or is_exit_tried(state, market, time):
+    if is_under_way(state, market) or is_exit_tried(state, market, time):
         return ()
     intent = sale(
         state,
@@ -101,7 +103,7 @@ def sell_out(
         reference=state.feed.closes.get(market, position.entry_price),
         reason=reason,
     )
-    return (ruled(state, intent, rules),)
+    return (ruled(state, intent, rules), *begun(state, market))
 
 
 def flatten(state: State, market: str, rules: Rules, *, time: int) -> tuple[Action, ...]:
@@ -128,13 +130,13 @@ def guard(
     state: State, market: str, position: Position, rules: Rules, time: int, level: int
 ) -> tuple[Action, ...]:
     """Return the stop and target that are missing, or a sale where the exchange refused them."""
-    orders = state.orders.of(market)
-    lone = _lone_target(orders)
-    if level and lone is not None:
-        # A target that has begun to fill has ended its stop: what is left is guarded anew.
-        return (Cancel(lone, "its stop is gone"),)
+    if is_under_way(state, market):
+        return ()
+    resting = [each for each in state.orders.of(market) if each.leg in PROTECTIVE]
+    if resting:
+        return _renewed(state, market, position, rules, time, level, resting)
     target = target_level(position, state.scales[market], rules)
-    if orders or not (level or target):
+    if not (level or target):
         return ()
     time = max(state.orders.latest(market, leg, time) for leg in PROTECTIVE)
     if any(state.orders.attempts(market, leg, time) for leg in PROTECTIVE) and _was_refused(
@@ -154,12 +156,51 @@ def guard(
     return (Place(approved[0]),)
 
 
+def _renewed(
+    state: State,
+    market: str,
+    position: Position,
+    rules: Rules,
+    time: int,
+    level: int,
+    resting: list[Order],
+) -> tuple[Action, ...]:
+    """Return what sets right a stop or target that rests: too low, or of another quantity."""
+    stops = [each for each in resting if each.leg is Leg.STOP]
+    is_fit = all(each.remaining == position.sellable for each in resting)
+    if not stops and level:
+        # A target that has begun to fill has ended its stop: what is left is guarded anew.
+        return (Cancel(resting[0], "its stop is gone"),)
+    if not stops:
+        return () if is_fit else (Cancel(resting[0], OTHER_QUANTITY),)
+    stop, price_of = stops[0], state.scales[market].price
+    assert stop.stop_price is not None, "a stop has its price"
+    time = state.orders.latest(market, Leg.STOP, time)
+    # Its own price counts, not the one last intended: what failed is tried at the next candle.
+    is_low = level > price_of(stop.stop_price) and not state.orders.attempts(
+        market, Leg.STOP, time
+    )
+    if len(stops) > 1 or (is_fit and not is_low):
+        return ()  # Of two, one is gone and was not told of yet.
+    level = max(level, price_of(stop.stop_price))
+    ruling = review(
+        state, _protection(state, market, position, Leg.STOP, level, time), rules
+    )
+    if isinstance(ruling, Refused):
+        return (Refuse(ruling),)
+    reason = RISES if is_fit else OTHER_QUANTITY
+    if len(resting) > 1:
+        return (Cancel(stop, reason),)
+    return (Replace(stop, ruling, reason),)
+
+
 def _was_refused(state: State, market: str, time: int) -> bool:
     return any(
         order.market == market
         and order.leg in PROTECTIVE
         and order.closed_at == time
         and order.status is OrderStatus.REJECTED
+        and order.is_attempted
         for order in state.orders.settled.values()
     )
 
@@ -232,14 +273,6 @@ def resting_protection(orders: list[Order]) -> Order | None:
         if order.leg in PROTECTIVE and order.status in RESTING:
             return order
     return None
-
-
-def _lone_target(orders: list[Order]) -> Order | None:
-    """Return the resting target that is all there is in its market."""
-    if len(orders) != 1:
-        return None
-    (only,) = orders
-    return only if only.leg is Leg.TARGET and only.status in RESTING else None
 
 
 def strategy_of(state: State) -> str:

@@ -16,7 +16,7 @@ from tradebot.engine.state import State
 from tradebot.model.account import TradingState
 from tradebot.model.market import FeeAsset
 from tradebot.model.money import plain
-from tradebot.model.order import Approved, Intent, Leg, Refused
+from tradebot.model.order import Approved, Intent, Leg, OrderKind, Refused
 
 ORDER_PREFIX = "tb"
 
@@ -56,6 +56,14 @@ def review(
     return Approved(order_id=order_id(state, intent), intent=intent)
 
 
+def closed_to_entries(state: State, market: str) -> str:
+    """Return why no entry is allowed in a market now; "" = it is open to them."""
+    if state.trading is not TradingState.ACTIVE:
+        return f"trading is {state.trading}"
+    lock = next((why for (name, _), why in state.locks.items() if name == market), "")
+    return f"the market takes only exits: {lock}" if lock else ""
+
+
 def _check(
     state: State, intent: Intent, rules: Rules, *, is_contiguous: bool
 ) -> Refused | None:
@@ -84,9 +92,9 @@ def _check(
         return None
     if state.trading is TradingState.REDUCING:
         return _refused(intent, "trading_reducing", 0, 1, "only exits are allowed")
-    lock = next((why for (name, _), why in state.locks.items() if name == intent.market), "")
-    if lock:
-        return _refused(intent, "market_locked", 0, 1, f"the market takes only exits: {lock}")
+    closed = closed_to_entries(state, intent.market)
+    if closed:
+        return _refused(intent, "market_locked", 0, 1, closed)
     if not is_contiguous:
         return _refused(intent, "candle_gap", 0, 1, "the candle before this one is missing")
     price = scale.price(intent.reference_price)
@@ -137,7 +145,10 @@ def _check_sellable(state: State, intent: Intent, rules: Rules, price: int) -> R
     """Refuse what could be bought but not sold again: whole lots after the fee, at the stop."""
     scale, market = state.scales[intent.market], state.markets[intent.market]
     quantity = scale.quantity(intent.quantity)
-    base_fee_ppm = market.taker_ppm if market.fee_asset is FeeAsset.RECEIVED else 0
+    # A limit entry pays the one or the other fee: where it rests, or where it crosses.
+    is_limit = intent.kind is OrderKind.LIMIT
+    fee_ppm = max(market.taker_ppm, market.maker_ppm) if is_limit else market.taker_ppm
+    base_fee_ppm = fee_ppm if market.fee_asset is FeeAsset.RECEIVED else 0
     left = kept(quantity, base_fee_ppm, scale.lot)
     remedy = "raise [sizing] or drop the market"
     if left == 0 or left < scale.quantity(market.quantity_min):

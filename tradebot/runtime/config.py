@@ -230,6 +230,8 @@ class Config(Section):
 
     def rules(self) -> Rules:
         """Return sizing, exits and limits as the engine's integers."""
+        candle_ms = timeframe_ms(self.bot.timeframe)
+        is_limit = self.entries.kind == "limit"
         return Rules(
             sizing=self.sizing.method,
             fraction_ppm=to_ppm(self.sizing.fraction),
@@ -237,7 +239,10 @@ class Config(Section):
             stop_ppm=to_ppm(self.exits.stop_fraction),
             target_ppm=to_ppm(self.exits.target_fraction),
             trailing_ppm=to_ppm(self.exits.trailing_fraction),
-            held_ms_max=self.exits.hold_candles_max * timeframe_ms(self.bot.timeframe),
+            held_ms_max=self.exits.hold_candles_max * candle_ms,
+            entry_ms_max=self.entries.timeout_candles * candle_ms if is_limit else 0,
+            entry_offset_ppm=to_ppm(self.entries.offset_fraction),
+            reprice_max=self.entries.reprice_max,
             reserve_ppm=to_ppm(self.risk.reserve_fraction),
             position_ppm_max=to_ppm(self.risk.position_fraction_max),
             exposure_ppm_max=to_ppm(self.risk.exposure_fraction_max),
