@@ -198,11 +198,55 @@ BUGS = (
     ),
     Bug(
         "a target whose stop is gone is left alone",
-        ((protect.guard, "level and lone is not None", "False"),),
+        (
+            (protect._renewed, "if not stops and level", "if False"),
+            (protect.has_stop_at_rest, "order.leg is Leg.STOP", "order.leg in PROTECTIVE"),
+        ),
     ),
     Bug(
         "nobody asks about orders between candles",
-        ((Trader.tick, "        self.session.settle()\n", ""),),
+        (
+            (Trader.tick, "            self.session.settle(before_stops=self._switch)\n", ""),
+        ),
+    ),
+    Bug(
+        "a stop counts as replaced though the old one could not be cancelled",
+        (
+            (
+                Carrier._replace,
+                "        self._record(answered)\n        return self._is_ended(old, gone)",
+                "        ended = ev.OrderCancelled(at=self._clock.now_ms(), order_id=old.id)\n"
+                "        self._record([*answered, ended])\n        return True",
+            ),
+        ),
+    ),
+    Bug(
+        "a stop and a target are placed anew before the old ones are gone",
+        (
+            (
+                protect._renewed,
+                "return (Cancel(stop, reason),)",
+                "return (Cancel(stop, reason), Place(ruling))",
+            ),
+        ),
+    ),
+    Bug(
+        "a position is guarded beside an order in doubt",
+        ((protect.guard, "if is_under_way(state, market)", "if False"),),
+    ),
+    Bug(
+        "an entry whose cancel was not answered is taken for gone",
+        (
+            (
+                Carrier._is_ended,
+                "        if isinstance(outcome, Unknown | Unsent):\n            return False",
+                "        if isinstance(outcome, Unknown) and order.side == \"buy\":\n"
+                "            now = self._clock.now_ms()\n"
+                "            self._record([ev.OrderCancelled(at=now, order_id=order.id)])\n"
+                "            return True\n"
+                "        if isinstance(outcome, Unknown | Unsent):\n            return False",
+            ),
+        ),
     ),
 )
 

@@ -3,7 +3,12 @@
 Law: a fill is booked by its trade id, once; a status is taken only when all its fills are told.
 """
 
+from collections.abc import Sequence
+from decimal import Decimal
+
+from tradebot.engine.state import State
 from tradebot.model import event as ev
+from tradebot.model.money import plain
 from tradebot.model.order import (
     Order,
     OrderStatus,
@@ -72,3 +77,26 @@ def report_events(order: Order, report: Report, *, at: int) -> list[ev.Event]:
     elif report.status is OrderStatus.EXPIRED:
         events.append(ev.OrderExpired(at=at, order_id=order.id))
     return events
+
+
+def overfilled(state: State, events: Sequence[ev.Event]) -> str:
+    """Return in words which order these events fill beyond its quantity; "" = none.
+
+    More was traded than was asked for: the books hold it, and nobody knows what else is wrong.
+    """
+    filled: dict[str, Decimal] = {}
+    for event in events:
+        if not isinstance(event, ev.FillBooked):
+            continue
+        order = state.orders.get(event.order_id)
+        if order is None or event.fill.trade_id in order.trade_ids:
+            continue
+        total = filled.get(order.id, order.filled) + event.fill.quantity
+        if total > order.quantity:
+            symbol = order.market.partition(":")[2]
+            return (
+                f"{symbol}: the exchange filled {plain(total)} of an order of "
+                f"{plain(order.quantity)} ({order.id})"
+            )
+        filled[order.id] = total
+    return ""

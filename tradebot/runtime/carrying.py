@@ -4,9 +4,14 @@ Law: an order is on disk before it is on the wire, the gate's token is younger t
 it leaves, and whatever comes of it, it is never sent again.
 """
 
+from contextlib import suppress
+
 from tradebot.adapters.gate_tokens import GateTokens
 from tradebot.engine.actions import Action, Cancel, Place, PlaceOco, Refuse, Replace
+from tradebot.engine.entries import resting_entry
+from tradebot.engine.protect import PROTECTIVE
 from tradebot.engine.reconcile import outcome_events, report_events
+from tradebot.errors import ExchangeUnavailable
 from tradebot.model import event as ev
 from tradebot.model.order import (
     RESTING,
@@ -15,11 +20,12 @@ from tradebot.model.order import (
     Order,
     Outcome,
     Rejection,
+    Report,
     Unknown,
     Unsent,
 )
 from tradebot.ports import Broker, Clock, Latch
-from tradebot.runtime.settling import Books, Settler
+from tradebot.runtime.settling import Books, Settler, record_told
 
 
 class Carrier:
@@ -73,7 +79,7 @@ class Carrier:
         events: list[ev.Event] = []
         for each, outcome in zip(approved, outcomes, strict=True):
             events += self._answered(each, outcome)
-        self._books.record(events)
+        self._record(events)
         return True
 
     def _is_written(self, approved: list[Approved]) -> bool:
@@ -112,15 +118,25 @@ class Carrier:
         old = action.resting
         self._books.record([ev.CancelSent(at=now, order_id=old.id, reason=action.reason)])
         gone, placed = self._broker.replace_order(old, action.order)
-        self._books.record(self._answered(action.order, placed))
-        return self._is_ended(old, gone) and not isinstance(placed, Unknown)
+        answered = self._answered(action.order, placed)
+        if isinstance(gone, Report):
+            ended = report_events(old, gone, at=self._clock.now_ms())
+            self._record([*ended, *answered])
+            return bool(ended)
+        self._record(answered)
+        return self._is_ended(old, gone)
+
+    def _record(self, told: list[ev.Event]) -> None:
+        record_told(self._books, told, at=self._clock.now_ms())
 
     # --- cancelling -----------------------------------------------------------------------------
 
     def cancel(self, action: Cancel) -> bool:
         """Cancel a resting order; return whether the books have changed by it."""
+        order = self._books.state.orders.unsettled.get(action.order.id)
+        if order is None:
+            return True  # What was carried out before it ended it, too.
         now = self._clock.now_ms()
-        order = action.order
         self._books.record([ev.CancelSent(at=now, order_id=order.id, reason=action.reason)])
         return self._is_ended(order, self._broker.cancel_order(order))
 
@@ -132,22 +148,34 @@ class Carrier:
             # "Unknown order": it has just filled or expired; the fill wins.
             return self._settler.settle_order(order)
         events = report_events(order, outcome, at=self._clock.now_ms())
-        self._books.record(events)
+        self._record(events)
         self._settle_siblings(order)
         return bool(events)
 
     def _settle_siblings(self, order: Order) -> None:
         """Book the end of the OCO sibling that the exchange cancelled with `order`."""
+        if order.leg not in PROTECTIVE:
+            return
         for other in self._books.state.orders.of(order.market):
-            if other.status in RESTING and other.closed_at == order.closed_at:
+            is_sibling = other.leg in PROTECTIVE and other.closed_at == order.closed_at
+            if is_sibling and other.status in RESTING:
                 self._settler.settle_order(other)
 
     def cancel_all(self, reason: str) -> None:
         """Cancel every resting order of ours; what does not end stays unsettled, to be seen."""
-        for order in list(self._books.state.orders.unsettled.values()):
-            known = self._books.state.orders.unsettled.get(order.id)
+        for order_id in list(self._books.state.orders.unsettled):
+            known = self._books.state.orders.unsettled.get(order_id)
             if known is not None and known.status in RESTING:
                 self.cancel(Cancel(known, reason))
+
+    def cancel_entries(self, reason: str) -> None:
+        """Cancel every limit entry that rests: what it buys now, nobody would guard."""
+        for market in sorted(self._books.state.markets):
+            entry = resting_entry(self._books.state.orders.of(market))
+            if entry is not None:
+                # One that cannot be asked about stops no other.
+                with suppress(ExchangeUnavailable):
+                    self.cancel(Cancel(entry, reason))
 
     # --- refusing -------------------------------------------------------------------------------
 

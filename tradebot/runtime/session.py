@@ -226,6 +226,7 @@ class Session:
     def halt(self, reason: str) -> None:
         """Set trading to HALTED; only a person lifts it."""
         self._set_trading(TradingState.HALTED, reason)
+        self._carrier.cancel_entries(reason)
 
     def reactivate(self, reason: str) -> None:
         """Set trading to ACTIVE: a person has lifted the halt."""

@@ -7,11 +7,12 @@ two endpoints, twice and apart, do not know it.
 from collections.abc import Sequence
 from typing import Protocol
 
-from tradebot.engine.reconcile import report_events
+from tradebot.engine.reconcile import overfilled, report_events
 from tradebot.engine.resolve import evidence, is_absent, may_be_absent
 from tradebot.engine.state import State
 from tradebot.errors import ExchangeUnavailable
 from tradebot.model import event as ev
+from tradebot.model.account import TradingState
 from tradebot.model.order import RESTING, Order, OrderStatus
 from tradebot.ports import Broker, Clock
 
@@ -28,6 +29,22 @@ class Books(Protocol):
     def halt(self, reason: str) -> None:
         """Set trading to HALTED."""
         ...
+
+
+def record_told(books: Books, events: Sequence[ev.Event], *, at: int) -> None:
+    """Record what the exchange told of orders; trading halts where it filled more than was asked.
+
+    Fills and halt are one append: no restart knows of the one and not of the other.
+    """
+    reason = overfilled(books.state, events)
+    if not reason:
+        books.record(events)
+        return
+    halted: list[ev.Event] = []
+    if books.state.trading is not TradingState.HALTED:
+        halted.append(ev.TradingStateChanged(at=at, state=TradingState.HALTED, reason=reason))
+    books.record([*events, *halted])
+    books.halt(reason)
 
 
 class Settler:
@@ -50,7 +67,11 @@ class Settler:
             return
         resting = self._broker.open_order_filled()
         failed: ExchangeUnavailable | None = None
-        for order in list(unsettled.values()):
+        for order_id in list(unsettled):
+            # As it is now: what was booked of another may have ended this one, too.
+            order = self._books.state.orders.unsettled.get(order_id)
+            if order is None:
+                continue
             if order.status in RESTING and resting.get(order.id) == order.filled:
                 continue
             try:
@@ -72,7 +93,7 @@ class Settler:
             return self._settle_missing(order, asked_ms=now)
         self._missed.pop(order.id, None)
         events = report_events(order, report, at=now)
-        self._books.record(events)
+        record_told(self._books, events, at=now)
         return bool(events)
 
     def _settle_missing(self, order: Order, *, asked_ms: int) -> bool:

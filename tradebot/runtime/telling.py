@@ -106,10 +106,15 @@ def _fill(event: ev.FillBooked, state: State) -> News:
     return News(fill.filled_at, AlertLevel.INFO, kind, text)
 
 
-def _rejected(event: ev.OrderRejected, state: State) -> News:
+def _rejected(event: ev.OrderRejected, state: State) -> News | None:
     order = state.orders.get(event.order_id)
+    if order is not None and not order.is_attempted:
+        return None  # The order in its place has ended: that is the news.
     is_protection = order is not None and order.leg in (Leg.STOP, Leg.TARGET)
-    remedy = "; the position is sold instead" if is_protection else ""
+    remedy = ""
+    if order is not None and is_protection:
+        rests = any(each.leg is Leg.STOP for each in state.orders.of(order.market))
+        remedy = "; the stop before it stays" if rests else "; the position is sold instead"
     text = (
         f"{_order(state, event.order_id)} rejected by the exchange: {event.message} "
         f"({event.code}){remedy}"

@@ -1,0 +1,145 @@
+"""Sales in doubt: asked about at every look, never joined by a second, protected once resolved."""
+
+import pytest
+
+from tests.support.bot import FLAT, LONG, NOW, Bot
+from tests.support.builders import BTC, HOUR, d, fill, report, rules
+from tradebot.model.order import Leg, OrderStatus
+
+S = OrderStatus
+STOPPED = rules(stop_ppm=50_000)
+BOTH = rules(stop_ppm=50_000, target_ppm=100_000)
+
+
+def _legs(bot: Bot) -> list[Leg]:
+    return [each.intent.leg for each in bot.broker.placed]
+
+
+def _look(bot: Bot, seconds: int) -> None:
+    bot.clock.now = NOW + seconds * 1000
+    bot.session.settle()
+
+
+def _with_stop_in_doubt(*, is_oco: bool = False) -> Bot:
+    """Return a bot that holds 10 at 100, and does not know whether its stop rests."""
+    script = ("filled", "unknown", "unknown") if is_oco else ("filled", "unknown")
+    bot = Bot(*script, by=BOTH if is_oco else STOPPED)
+    bot.step()
+    return bot
+
+
+def _with_exit_in_doubt() -> Bot:
+    """Return a bot whose signal has gone, and that does not know whether it has sold."""
+    bot = Bot("filled", "accepted", "unknown", by=STOPPED)
+    bot.step()
+    bot.step("100", FLAT, 2)
+    assert _legs(bot) == [Leg.ENTRY, Leg.STOP, Leg.EXIT]
+    return bot
+
+
+@pytest.mark.parametrize("is_oco", [False, True], ids=["stop", "oco"])
+def test_protection_in_doubt_is_asked_about_at_every_look(is_oco: bool) -> None:
+    bot = _with_stop_in_doubt(is_oco=is_oco)
+    ids = [each.order_id for each in bot.broker.placed[1:]]
+    bot.broker.listed = set(ids)
+    for seconds in (2, 4, 60):
+        bot.broker.asked.clear()
+        bot.broker.reports.clear()
+        _look(bot, seconds)
+        with_entry = [each for each in bot.broker.asked if each in ids]
+        assert with_entry == ids
+
+
+@pytest.mark.parametrize("is_oco", [False, True], ids=["stop", "oco"])
+def test_nothing_is_sold_beside_protection_in_doubt(is_oco: bool) -> None:
+    bot = _with_stop_in_doubt(is_oco=is_oco)
+    placed = len(bot.broker.placed)
+    bot.step("100", FLAT, 2)
+    bot.session.flatten()
+    assert len(bot.broker.placed) == placed
+    assert bot.broker.cancelled == []
+
+
+def test_stop_that_never_arrived_is_placed_anew_in_the_look_that_proves_it() -> None:
+    bot = _with_stop_in_doubt()
+    _look(bot, 60)
+    assert _legs(bot) == [Leg.ENTRY, Leg.STOP]
+    _look(bot, 71)
+    assert _legs(bot) == [Leg.ENTRY, Leg.STOP, Leg.STOP]
+    (stop,) = bot.state.orders.of(BTC)
+    assert (stop.status, stop.quantity) == (S.ACCEPTED, d(10))
+
+
+@pytest.mark.parametrize(
+    ("status", "is_held"), [(S.ACCEPTED, True), (S.FILLED, False)], ids=["rests", "has sold"]
+)
+def test_stop_that_turns_up_is_the_only_one(status: OrderStatus, is_held: bool) -> None:
+    bot = _with_stop_in_doubt()
+    stop = bot.order(Leg.STOP)
+    fills = [] if is_held else [fill("10 @ 95", trade_id="s1", at=NOW + 9)]
+    bot.broker.reports[stop.id] = report(stop, status, *fills)
+    _look(bot, 2)
+    assert _legs(bot) == [Leg.ENTRY, Leg.STOP]
+    assert bot.state.positions[BTC].is_open is is_held
+
+
+def test_oco_of_which_one_half_is_still_in_doubt_is_neither_sold_nor_cancelled() -> None:
+    bot = _with_stop_in_doubt(is_oco=True)
+    target = bot.order(Leg.TARGET)
+    bot.broker.reports[target.id] = report(target, S.ACCEPTED)
+    _look(bot, 2)
+    bot.step("100", FLAT, 2)
+    assert bot.broker.cancelled == []
+    assert _legs(bot) == [Leg.ENTRY, Leg.STOP, Leg.TARGET]
+    stop = bot.order(Leg.STOP)
+    bot.broker.reports[stop.id] = report(stop, S.ACCEPTED)
+    bot.step("100", LONG, 3)
+    _look(bot, 2 * 3600 + 2)
+    bot.step("100", FLAT, 4)
+    assert _legs(bot)[-1] is Leg.EXIT, "once both are known the exit goes its way"
+
+
+def test_exit_in_doubt_is_asked_about_and_never_joined_by_a_second_sale() -> None:
+    bot = _with_exit_in_doubt()
+    bot.broker.listed = {bot.order(Leg.EXIT).id}
+    for hour, seconds in ((3, 7202), (4, 10802)):
+        bot.broker.asked.clear()
+        _look(bot, seconds)
+        bot.step("90", FLAT, hour)
+        bot.session.flatten()
+        assert bot.broker.asked == [bot.order(Leg.EXIT).id]
+    assert _legs(bot) == [Leg.ENTRY, Leg.STOP, Leg.EXIT]
+
+
+def test_exit_that_never_arrived_brings_the_stop_back_in_the_look_that_proves_it() -> None:
+    bot = _with_exit_in_doubt()
+    _look(bot, 3660)
+    _look(bot, 3671)
+    assert _legs(bot) == [Leg.ENTRY, Leg.STOP, Leg.EXIT, Leg.STOP]
+    assert [each.status for each in bot.state.orders.of(BTC)] == [S.ACCEPTED]
+    bot.step("100", FLAT, 3)
+    assert _legs(bot)[-1] is Leg.EXIT, "and the next candle sells"
+
+
+def test_exit_that_sold_in_part_brings_a_stop_for_the_rest() -> None:
+    bot = _with_exit_in_doubt()
+    sale = bot.order(Leg.EXIT)
+    piece = fill("4 @ 100", trade_id="x1", at=NOW + HOUR + 9)
+    bot.broker.reports[sale.id] = report(sale, S.EXPIRED, piece)
+    _look(bot, 3602)
+    assert _legs(bot)[-1] is Leg.STOP
+    assert bot.broker.placed[-1].intent.quantity == d(6)
+
+
+def test_vanished_stop_is_placed_anew_on_evidence() -> None:
+    """A testnet is wiped now and then: the order was accepted, and is known nowhere."""
+    bot = Bot("filled", "accepted", by=STOPPED)
+    bot.step()
+    first = bot.order(Leg.STOP)
+    bot.broker.reports.clear()
+    _look(bot, 60)
+    assert _legs(bot) == [Leg.ENTRY, Leg.STOP], "one look proves nothing"
+    _look(bot, 71)
+    assert bot.state.orders.settled[first.id].status is S.EXPIRED
+    (stop,) = bot.state.orders.of(BTC)
+    assert (stop.leg, stop.stop_price, stop.status) == (Leg.STOP, d(95), S.ACCEPTED)
