@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from tradebot.research.report import Report
 
 SCHEMA = "tradebot.report/1"
+# How many of the positions without their stop are named; JSON has them all.
+BARE_SHOWN = 10
 
 
 def report(
@@ -41,6 +43,9 @@ def report_json(result: Report) -> dict[str, Any]:
     values["start"], values["end"] = format_time(result.start), format_time(result.end)
     for row in values["positions"]:
         row["opened_at"] = format_time(row["opened_at"])
+    for row in values["unprotected"]:
+        for name in ("opened_at", "closed_at", "since"):
+            row[name] = None if row[name] is None else format_time(row[name])
     for group in ("by_market", "by_exit"):
         values[group] = {
             name: {"trades": count, "net": net} for name, (count, net) in values[group].items()
@@ -96,6 +101,7 @@ def _text(name: str, result: Report, *, is_synthetic: bool) -> str:
     if result.positions:
         parts.append(lines_of(*_position_rows(result)))
     parts += groups_text(result)
+    parts += _unprotected_text(result)
     parts += result_lines(result, is_synthetic=is_synthetic)
     return "\n".join(part for part in parts if part)
 
@@ -111,10 +117,42 @@ def _position_rows(result: Report) -> tuple[list[list[object]], list[str]]:
             each.close,
             signed(each.unrealised),
             each.stop,
+            seconds(each.unprotected_ms),
         ]
         for each in result.positions
     ]
-    return rows, ["OPEN", "QUANTITY>", "ENTRY>", "CLOSE>", "UNREALISED>", "STOP>"]
+    columns = ["OPEN", "QUANTITY>", "ENTRY>", "CLOSE>", "UNREALISED>", "STOP>", "WITHOUT STOP>"]
+    return rows, columns
+
+
+def _unprotected_text(result: Report) -> list[str]:
+    """Return how long positions stood without their stop: in all, and the longest by name."""
+    from tradebot.cli.output import lines_of
+    from tradebot.model.timeframe import format_time
+
+    if not result.unprotected:
+        return []
+    bare = [each for each in result.unprotected if each.milliseconds]
+    bare.sort(key=lambda each: each.milliseconds or 0, reverse=True)
+    whole = f"without their stop: {seconds(result.unprotected_ms)} in all, "
+    lines = [f"{whole}{len(bare)} of {len(result.unprotected)} positions"]
+    if not bare:
+        return lines
+    rows: list[list[object]] = [
+        [
+            each.market.partition(":")[2],
+            format_time(each.opened_at),
+            "open" if each.closed_at is None else format_time(each.closed_at),
+            seconds(each.milliseconds),
+        ]
+        for each in bare[:BARE_SHOWN]
+    ]
+    return [*lines, lines_of(rows, ["LONGEST", "OPENED", "CLOSED", "WITHOUT STOP>"])]
+
+
+def seconds(milliseconds: int | None) -> str:
+    """Return a time without a stop for reading; "-" where no stop was asked for."""
+    return "-" if milliseconds is None else f"{milliseconds / 1000:.1f} s"
 
 
 def cents(amount: Decimal) -> str:

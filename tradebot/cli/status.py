@@ -30,16 +30,20 @@ def status(
     raise typer.Exit(EXIT_CODES[seen.state])
 
 
-def _json(seen: Look) -> dict[str, Any]:
+def _time(time_ms: int | None) -> str | None:
     from tradebot.model.timeframe import format_time
 
+    return None if time_ms is None else format_time(time_ms)
+
+
+def _json(seen: Look) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "run": seen.run,
         "mode": seen.mode,
         "state": seen.state,
         "why": seen.why,
-        "last_candle": None if not seen.last_candle else format_time(seen.last_candle),
+        "last_candle": _time(seen.last_candle or None),
         "equity": seen.equity,
         "quote": seen.quote,
         "events": seen.events,
@@ -49,6 +53,7 @@ def _json(seen: Look) -> dict[str, Any]:
                 "quantity": position.quantity,
                 "entry_price": position.entry_price,
                 "stop": position.stop or None,
+                **_unprotected(seen, market),
             }
             for market, position in seen.positions.items()
         ],
@@ -67,23 +72,41 @@ def _json(seen: Look) -> dict[str, Any]:
     }
 
 
+def _unprotected(seen: Look, market: str) -> dict[str, Any]:
+    bare = seen.unprotected[market]
+    return {"unprotected_ms": bare.milliseconds, "unprotected_since": _time(bare.since)}
+
+
+def _without_stop(seen: Look, market: str) -> str:
+    from tradebot.cli.report import seconds
+
+    bare = seen.unprotected[market]
+    return seconds(bare.milliseconds) + (", has none now" if bare.since is not None else "")
+
+
 def _text(seen: Look) -> str:
     from tradebot.cli.output import lines_of
     from tradebot.cli.report import cents
-    from tradebot.model.timeframe import format_time
 
-    last = format_time(seen.last_candle) if seen.last_candle else "none"
+    last = _time(seen.last_candle or None) or "none"
     why = f" ({seen.why})" if seen.why else ""
     parts = [
         f"{seen.mode.upper()} {seen.exchange}  {seen.run}  {seen.state}{why}",
         f"Equity {cents(seen.equity)} {seen.quote}   last candle {last}   {seen.events} events",
     ]
     rows: list[list[object]] = [
-        [market.partition(":")[2], each.quantity, cents(each.entry_price), each.stop or "none"]
+        [
+            market.partition(":")[2],
+            each.quantity,
+            cents(each.entry_price),
+            each.stop or "none",
+            _without_stop(seen, market),
+        ]
         for market, each in seen.positions.items()
     ]
     if rows:
-        parts.append(lines_of(rows, ["POSITION", "QUANTITY>", "ENTRY>", "STOP>"]))
+        columns = ["POSITION", "QUANTITY>", "ENTRY>", "STOP>", "WITHOUT STOP>"]
+        parts.append(lines_of(rows, columns))
     rows = [
         [
             each.market.partition(":")[2],

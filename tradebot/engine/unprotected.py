@@ -19,12 +19,14 @@ class Unprotected:
     """One round trip: how long no stop rested while it was open.
 
     `milliseconds` is None where no stop was ever asked for; `closed_at` None while it is open.
+    `since`: from when on it has none now.
     """
 
     market: str
     opened_at: int
     closed_at: int | None
     milliseconds: int | None
+    since: int | None = None
 
 
 @dataclass(slots=True)
@@ -61,9 +63,9 @@ class Watch:
             case ev.PositionAdjusted():
                 self._look(event.market, state, event.at)
             case ev.OrderAccepted() | ev.OrderCancelled() | ev.OrderExpired() | ev.CancelSent():
-                order = _order(state, event.order_id)
-                trip = self._open.get(order.market)
-                if trip is not None:
+                order = state.orders.get(event.order_id)
+                trip = None if order is None else self._open.get(order.market)
+                if order is not None and trip is not None:
                     self._look(order.market, state, _moment(event, order, trip))
             case ev.OrderIntended(leg=Leg.STOP) | ev.PositionUnprotected():
                 if event.market in self._open:
@@ -76,14 +78,15 @@ class Watch:
         trip = self._open.get(market)
         return None if trip is None else trip.since
 
-    def all(self) -> list[Unprotected]:
-        """Return every round trip, the open ones last, counted up to the newest event."""
-        return [*self.closed, *(self._ended(market, None) for market in sorted(self._open))]
+    def open(self) -> list[Unprotected]:
+        """Return the round trips that are open, counted up to the newest event."""
+        return [self._ended(market, None) for market in sorted(self._open)]
 
     def _filled(self, event: ev.FillBooked, state: State) -> None:
         time = event.fill.filled_at
         trip = self._open.get(event.market)
-        if trip is not None and _order(state, event.order_id).leg in PROTECTIVE:
+        order = state.orders.get(event.order_id)
+        if trip is not None and order is not None and order.leg in PROTECTIVE:
             if trip.since is None:
                 trip.sold_at = time
             else:
@@ -121,6 +124,7 @@ class Watch:
             opened_at=trip.opened_at,
             closed_at=closed_at,
             milliseconds=trip.total_ms + under_way if trip.is_wanted else None,
+            since=trip.since if trip.is_wanted else None,
         )
 
 
@@ -145,8 +149,9 @@ def _moment(
 
 
 def unprotected(events: Iterable[ev.Event]) -> list[Unprotected]:
-    """Return how long each round trip of a journal stood without its stop, oldest first."""
-    return watched(events).all()
+    """Return how long each round trip of a journal stood without its stop, open ones last."""
+    watch = watched(events)
+    return [*watch.closed, *watch.open()]
 
 
 def watched(events: Iterable[ev.Event]) -> Watch:
@@ -156,9 +161,3 @@ def watched(events: Iterable[ev.Event]) -> Watch:
         state = apply(state, event)
         watch.hear(event, state)
     return watch
-
-
-def _order(state: State, order_id: str) -> Order:
-    order = state.orders.get(order_id)
-    assert order is not None, "apply knows every order it is told of"
-    return order

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from tradebot.engine.state import State, apply
+from tradebot.engine.unprotected import Watch
 from tradebot.errors import JournalError
 from tradebot.model import event as ev
 from tradebot.model.account import Position
@@ -56,6 +57,7 @@ class Ledger:
     refused: dict[str, int] = field(default_factory=dict)
     rejected: dict[str, int] = field(default_factory=dict)
     orders: dict[str, tuple[Leg, str]] = field(default_factory=dict)
+    unprotected: Watch = field(default_factory=Watch)
 
     @property
     def quote(self) -> str:
@@ -75,6 +77,7 @@ def ledger(events: Iterable[ev.Event]) -> Ledger:
     for event in events:
         before = sums.state
         sums.state = apply(before, event)
+        sums.unprotected.hear(event, sums.state)
         match event:
             case ev.FillBooked():
                 _fill(sums, before, event)

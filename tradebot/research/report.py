@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
+from tradebot.engine.unprotected import Unprotected
 from tradebot.model.event import Event
 from tradebot.model.money import ZERO
 from tradebot.model.order import Leg
@@ -35,6 +36,7 @@ class OpenPosition:
     unrealised: Decimal
     stop: Decimal | None
     opened_at: int
+    unprotected_ms: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +44,8 @@ class Report:
     """A run in figures. Amounts in `quote`; fractions 0…1, None where there is nothing to say.
 
     `net` is `realised`, by trades that have ended, plus `unrealised`: open positions, and rests of
-    coins too small to sell, at the last closes.
+    coins too small to sell, at the last closes. `unprotected`: every round trip that was to have a
+    stop, and how long none rested; `unprotected_ms` in all.
     """
 
     mode: str
@@ -69,6 +72,8 @@ class Report:
     positions: tuple[OpenPosition, ...]
     by_market: dict[str, tuple[int, Decimal]]
     by_exit: dict[str, tuple[int, Decimal]]
+    unprotected_ms: int
+    unprotected: tuple[Unprotected, ...]
 
 
 def report(events: Iterable[Event]) -> Report:
@@ -80,6 +85,7 @@ def report(events: Iterable[Event]) -> Report:
     opening = sums.opening_equity
     realised = sum((trade.net for trade in sums.trades), start=ZERO)
     curve = [opening, *(mark.equity for mark in sums.marks)]
+    trips = [*sums.unprotected.closed, *sums.unprotected.open()]
     return Report(
         mode=started.mode,
         exchange=started.exchange,
@@ -105,6 +111,8 @@ def report(events: Iterable[Event]) -> Report:
         positions=_positions(sums),
         by_market=_grouped((trade.market.partition(":")[2], trade.net) for trade in sums.trades),
         by_exit=_grouped((_exit_name(each), each.net) for each in sums.trades),
+        unprotected_ms=sum(each.milliseconds or 0 for each in trips),
+        unprotected=tuple(each for each in trips if each.milliseconds is not None),
     )
 
 
@@ -154,6 +162,7 @@ def _date(time_ms: int) -> str:
 
 def _positions(sums: Ledger) -> tuple[OpenPosition, ...]:
     rows = []
+    bare = {each.market: each.milliseconds for each in sums.unprotected.open()}
     for market, position in sorted(sums.state.positions.items()):
         close = sums.state.feed.closes.get(market)
         if position.is_open and close is not None:
@@ -167,6 +176,7 @@ def _positions(sums: Ledger) -> tuple[OpenPosition, ...]:
                     unrealised=value + position.proceeds - position.cost,
                     stop=position.stop or None,
                     opened_at=position.opened_at,
+                    unprotected_ms=bare.get(market),
                 )
             )
     return tuple(rows)

@@ -11,6 +11,7 @@ from tradebot.adapters.clock import WallClock
 from tradebot.adapters.journal import entries
 from tradebot.adapters.latch import FileLatch
 from tradebot.engine.state import State, apply
+from tradebot.engine.unprotected import Unprotected, Watch
 from tradebot.errors import JournalError
 from tradebot.model.account import Position, TradingState
 from tradebot.model.money import ZERO
@@ -21,7 +22,10 @@ from tradebot.runtime.runs import Runs
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """One run, seen now. `state` is running, not running or halted."""
+    """One run, seen now. `state` is running, not running or halted.
+
+    `unprotected` says of every open position how long no stop rested, up to the newest event.
+    """
 
     run: str
     mode: str
@@ -34,14 +38,16 @@ class Look:
     events: int
     positions: Mapping[str, Position]
     orders: tuple[Order, ...]
+    unprotected: Mapping[str, Unprotected]
 
 
 def look(config: Config, run_name: str | None) -> Look:
     """Return what can be seen of a run. Raises NotFoundError and JournalError."""
     run = Runs(config.paths.logs).find(run_name)
-    state, count = State(), 0
+    state, count, watch = State(), 0, Watch()
     for entry in entries(run.journal):
         state, count = apply(state, entry.event), entry.seq
+        watch.hear(entry.event, state)
     if state.started is None:
         raise JournalError(f"{run.journal} is empty", hint="the run stopped before it began")
     word, why = _word(config, state, is_locked=run.is_locked())
@@ -65,6 +71,7 @@ def look(config: Config, run_name: str | None) -> Look:
         events=count,
         positions={name: each for name, each in state.positions.items() if each.is_open},
         orders=tuple(state.orders.unsettled.values()),
+        unprotected={each.market: each for each in watch.open()},
     )
 
 
