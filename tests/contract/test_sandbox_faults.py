@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.builders import approved, d, order
+from tests.support.builders import BTC, HOUR, approved, d, order
 from tests.support.fakes import FakeClock, TokensForAll
 from tests.support.sandbox import KEY, SECRET, at, book
 from tests.support.sandbox_client import Caller
 from tests.support.sandbox_faults import plan
 from tradebot.adapters.broker import CcxtBroker
 from tradebot.adapters.ccxt_client import CcxtClient, ClientSettings
+from tradebot.adapters.exchange import ExchangeReader
 from tradebot.errors import ExchangeUnavailable
 from tradebot.model.order import Leg, OrderKind, OrderStatus, Rejection, Report, Unknown
 from tradebot.sandbox.book import Book
@@ -53,6 +54,7 @@ class Place:
             )
         )
         self.client.call("load_markets")
+        self.reader = ExchangeReader(self.client)
         self.broker = CcxtBroker(
             self.client, prefix="tb-", tokens=TokensForAll(), clock=FakeClock()
         )
@@ -188,36 +190,6 @@ def test_ban_makes_reads_fail_at_once_and_ends() -> None:
         assert place.broker.balances()["USDT"] == 1000
 
 
-READS: dict[str, tuple[str, Callable[[CcxtBroker], object]]] = {
-    "order": ("GET order", lambda broker: broker.order_report(BOUGHT)),
-    "orders": ("GET allOrders", lambda broker: broker.is_listed(BOUGHT)),
-    "open orders": ("GET openOrders", lambda broker: broker.open_order_filled()),
-    "balances": ("GET account", lambda broker: broker.balances()),
-}
-
-
-@pytest.mark.parametrize(
-    ("read", "fault"),
-    [
-        ("order", "garbage"),
-        ("order", "truncated"),
-        ("order", "empty"),
-        ("order", "drop_before"),
-        ("orders", "error_before"),
-        ("open orders", "drop_before"),
-        ("balances", "garbage"),
-        ("balances", "truncated"),
-        ("balances", "empty"),
-    ],
-)
-def test_read_that_fails_is_no_answer_and_never_an_empty_one(read: str, fault: str) -> None:
-    request, ask = READS[read]
-    with under(fault, request=request, hit='"every"') as place:
-        place.broker.place_order(BUY)
-        with pytest.raises(ExchangeUnavailable):
-            ask(place.broker)
-
-
 @pytest.mark.parametrize("fault", ["drop_after", "error_after", "garbage"])
 def test_cancel_without_a_clear_answer_is_known_by_asking(fault: str) -> None:
     with under(fault, request="DELETE order") as place:
@@ -251,3 +223,34 @@ def test_closed_market_rejects_an_order() -> None:
         assert outcome.code == "MarketClosed"
     finally:
         place.close()
+
+
+def _candles(place: Place) -> object:
+    return place.reader.candles({"BTC/USDT": 5}, HOUR, now_ms=place.server.now_ms())
+
+
+READS: dict[str, tuple[str, Callable[[Place], object]]] = {
+    "second endpoint": ("GET allOrders", lambda place: place.broker.is_listed(BOUGHT)),
+    "orders": ("GET allOrders", lambda place: place.broker.listed_orders(BTC, at(0))),
+    "fills": ("GET myTrades", lambda place: place.broker.listed_fills(BTC, at(0))),
+    "open orders": ("GET openOrders", lambda place: place.broker.open_order_filled()),
+    "cancelling our own": ("GET openOrders", lambda place: place.broker.cancel_own()),
+    "one order": ("GET order", lambda place: place.broker.order_report(BOUGHT)),
+    "balances": ("GET account", lambda place: place.broker.balances()),
+    "price": ("GET ticker/24hr", lambda place: place.broker.last_price(BTC)),
+    "candles": ("GET klines", _candles),
+    "fees": ("GET account/commission", lambda place: place.reader.markets(["BTC/USDT"], HOUR)),
+}
+
+
+@pytest.mark.parametrize(
+    "fault", ["garbage", "truncated", "empty", "drop_before", "error_before"]
+)
+@pytest.mark.parametrize("read", READS)
+def test_rubbish_is_no_answer_to_any_read(read: str, fault: str) -> None:
+    """Symptom: a login page was read as "no fills", and an AttributeError ended the bot."""
+    request, ask = READS[read]
+    with under(fault, request=request, hit='"every"') as place:
+        assert isinstance(place.broker.place_order(BUY), Report)
+        with pytest.raises(ExchangeUnavailable):
+            ask(place)

@@ -12,8 +12,9 @@ from typing import Any
 import ccxt.async_support as ccxt
 
 from tradebot.adapters.ccxt_client import CcxtClient
+from tradebot.adapters.exchange import BROKEN_ANSWERS
 from tradebot.adapters.gate_tokens import GateTokens
-from tradebot.adapters.order_reads import BROKEN_ANSWERS, OrderReader, symbol_of
+from tradebot.adapters.order_reads import OrderReader, symbol_of
 from tradebot.errors import ExchangeUnavailable, KeystoreError
 from tradebot.model.money import parse_decimal, plain
 from tradebot.model.order import (
@@ -183,7 +184,9 @@ class CcxtBroker(OrderReader):
             )
         except ccxt.OrderNotFound as error:
             return Rejection(order_id=order.id, code="OrderNotFound", message=_text(error))
-        except (*WIRE_ERRORS, *BROKEN_ANSWERS) as error:
+        except (ccxt.BadResponse, *BROKEN_ANSWERS):
+            pass  # Something answered, and may be asked what became of the order.
+        except WIRE_ERRORS as error:
             return Unknown(order_id=order.id, cause=type(error).__name__)
         return self._after_cancel(order)
 

@@ -149,10 +149,28 @@ def _build(settings: ClientSettings) -> Any:
     if settings.errors_as_url:
         known = client.get_exceptions_by_url
         client.get_exceptions_by_url = lambda url, kind: known(settings.errors_as_url, kind)
+    _refuse_what_is_no_json(client)
     if settings.now_ms is not None:
         # Signed requests carry a timestamp: it comes from the clock that the bot lives by.
         client.milliseconds = settings.now_ms
     return client
+
+
+def _refuse_what_is_no_json(client: Any) -> None:
+    """Have a 2xx answer that is no JSON raise BadResponse.
+
+    The library hands a hotel's login page on as text, and reads an empty list out of it.
+    """
+    known = client.handle_errors
+
+    def handle_errors(code: int, *rest: Any) -> Any:
+        found = known(code, *rest)
+        method, answer = rest[2], rest[5]
+        if answer is None and 200 <= code < 300:
+            raise ccxt.BadResponse(f"{client.id} {method}: the answer is no JSON")
+        return found
+
+    client.handle_errors = handle_errors
 
 
 def _plain(value: Any) -> Any:

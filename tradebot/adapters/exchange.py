@@ -23,6 +23,9 @@ READ_ATTEMPTS = 3
 CANDLES_PER_CALL_MAX = 1000
 STOP_MARKET = "STOP_LOSS"
 
+# What reading an empty or broken answer raises, in the library as here.
+BROKEN_ANSWERS = (KeyError, IndexError, TypeError, ValueError, AttributeError, ArithmeticError)
+
 T = TypeVar("T")
 
 # Its own hook would print each retry to stdout, which is for the result.
@@ -47,6 +50,8 @@ def retried(call: Callable[[], T], what: str, exchange: str) -> T:
                 return call()
     except ccxt.BaseError as error:
         raise read_error(error, what, exchange) from error
+    except BROKEN_ANSWERS as error:
+        raise ExchangeUnavailable(f"{exchange} answered rubbish when asked for {what}") from error
     raise AssertionError("retry_context ends with a result or an error")
 
 
@@ -128,8 +133,11 @@ class ExchangeReader:
             answer = self._read(
                 "private_get_account_commission", {"symbol": entry["id"]}, what="its fees"
             )
-            rates = answer.get("standardCommission", {})
-            return parse_decimal(rates["maker"]), parse_decimal(rates["taker"])
+            try:
+                rates = answer["standardCommission"]
+                return parse_decimal(rates["maker"]), parse_decimal(rates["taker"])
+            except BROKEN_ANSWERS as error:
+                raise self._broken("its fees", answer) from error
         return parse_decimal(str(entry["maker"])), parse_decimal(str(entry["taker"]))
 
     def candles(

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import ccxt.async_support as ccxt
 
 from tradebot.adapters.ccxt_client import CcxtClient
-from tradebot.adapters.exchange import retried
+from tradebot.adapters.exchange import BROKEN_ANSWERS, retried
 from tradebot.errors import ExchangeUnavailable, KeystoreError
 from tradebot.model.money import parse_decimal
 from tradebot.model.order import (
@@ -22,9 +22,6 @@ from tradebot.model.order import (
     Report,
     Side,
 )
-
-# What reading an empty or broken answer raises.
-BROKEN_ANSWERS = (KeyError, IndexError, TypeError, ValueError, AttributeError, ArithmeticError)
 
 STATUS = {
     "open": OrderStatus.ACCEPTED,
