@@ -4,7 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.crash.folders import quick_folder
@@ -18,6 +18,7 @@ from tests.crash.points import (
     labels_of,
     start_hits,
     tried,
+    tried_on_the_way,
 )
 from tests.crash.scenarios import FULL, SCENARIOS
 
@@ -70,20 +71,25 @@ class Bench:
         return [Work(work.scenario, work.seed, label, hits[label]) for label in first_hits(reached)]
 
     def deaths(self, work: Work) -> Done:
-        """Let bots die at one label: each hit by each signal, then again while it recovers."""
+        """Let bots die at one label: each hit by each signal, and again while they recover.
+
+        The first seed tries every step of the recovery by itself; each other seed lets one bot
+        after the other die a step further.
+        """
         done, scenario = Done(), SCENARIOS[work.scenario]
-        starts: list[tuple[str, int]] = []
+        first = Point(scenario, ((work.label, 1, KILL),), work.seed)
         for hit in HITS[: work.hits]:
             for number in (KILL, TERM):
-                point = Point(scenario, ((work.label, hit, number),), work.seed)
-                result = tried(point, self.place, self.cradle)
-                done.add(result)
-                if (hit, number) == (1, KILL):
-                    starts = start_hits(result.lives[-1].labels)
-        for label, hit in starts:
-            deaths = ((work.label, 1, KILL), (label, hit, KILL))
-            done.add(tried(Point(scenario, deaths, work.seed), self.place, self.cradle))
+                done.add(self._tried(replace(first, deaths=((work.label, hit, number),))))
+        done.add(tried_on_the_way(first, self.place, self.cradle))
+        if work.seed == 0:
+            recovery = tried(first, self.place, self.cradle).lives[-1]
+            for label, hit in start_hits(recovery.labels):
+                done.add(self._tried(replace(first, deaths=(*first.deaths, (label, hit, KILL)))))
         return done
+
+    def _tried(self, point: Point) -> Result:
+        return tried(point, self.place, self.cradle)
 
 
 # One for each process of the pool; the cradle ends with the process that it listens to.

@@ -27,6 +27,8 @@ ATTACHED = re.compile(r"attached")
 # Where SQLite writes what an append must not lose. The file itself is written by a checkpoint, of
 # what the log keeps until that has worked.
 LOGS = ("journal.db-wal>", "journal.db-journal>")
+# Where the file says how it is to be written, and what stands there for a write-ahead log.
+MODE, LOGGED = slice(18, 20), b"\x02\x02"
 ORDERS = re.compile(r'sendto\(.*"(POST|DELETE) /api/v3/order')
 _CALL = re.compile(r"^(\d+) +(\w+)\(")
 
@@ -106,6 +108,8 @@ def _disk_faults(made: Place, result: Injected, lines: list[str], events: int) -
         written = read(made.journal).events
         if written != events:
             yield f"the life ended well with {written} events of {events}"
+        if made.journal.read_bytes()[MODE] != LOGGED:
+            yield "the life ended well, and the journal was not written through its log"
     elif failed < len(lines) and "journal.db" not in life.err:
         yield f"ended with {life.code} and does not name the journal"
     if "Traceback" in life.err:

@@ -16,7 +16,6 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import IO
 
 from tests.crash.checker import IN_DOUBT, faults, read
 from tests.crash.lives import ROOT
@@ -25,6 +24,7 @@ from tests.support.crash_exchange import Door, door
 PROGRAM = Path(sys.executable).with_name("tradebot")
 MARKETS = ("BTC/USDT", "ETH/USDT", "SOL/USDT")
 RUN = Path("logs/runs/testnet-binance-main")
+SAID = "said"
 LOOK_SECONDS = 0.001
 START_SECONDS_MAX, LIFE_SECONDS_MAX, SETTLED_SECONDS_MAX = 4.0, 30.0, 180.0
 STOPS_MAX = 6
@@ -72,19 +72,16 @@ class Loop:
         self._client = client
         self._draw = Random(f"kills {seed}")  # noqa: S311  # a seeded test, no secret
         self._journal = folder / RUN / "journal.db"
-        self._seen = 0
+        self._seen, self._last_kind = 0, ""
         self.tally = Tally()
 
     def kill(self) -> None:
         """Let a bot live until a random moment and kill it there."""
-        with (self._folder / "said").open("wb") as said, self._started(said) as bot:
+        with self._bot() as bot:
             self._wait(bot)
             if bot.poll() is not None:
-                words = (self._folder / "said").read_text(encoding="utf-8", errors="replace")
-                self.tally.faults.append(f"a bot ended by itself with {bot.returncode}: {words}")
+                self.tally.faults.append(f"a bot ended by itself: {self._said()}")
                 return
-            bot.send_signal(signal.SIGKILL)
-            bot.wait()
         self.tally.kills += 1
         self.tally.hits[self._moment()] += 1
 
@@ -92,7 +89,7 @@ class Loop:
         """Let a last bot live until it has settled all, stop it in good order, and compare."""
         found: list[str] = []
         for _ in range(STOPS_MAX):
-            with (self._folder / "said").open("wb") as said, self._started(said) as bot:
+            with self._bot() as bot:
                 deadline = time.monotonic() + SETTLED_SECONDS_MAX
                 while self._differences() and time.monotonic() < deadline and bot.poll() is None:
                     time.sleep(1)
@@ -101,7 +98,7 @@ class Loop:
             # A stop that fills while the bot ends is settled by the next one.
             found = self._differences()
             if code != 128 + signal.SIGINT:
-                found.append(f"the last bot ended with {code}")
+                found.append(f"the last bot ended with {code}: {self._said()}")
             if not found:
                 break
         self.tally.faults += found
@@ -109,15 +106,26 @@ class Loop:
         self.tally.orders, self.tally.trades = len(story.orders), len(story.trades)
         self.tally.posts = max(story.posts.values(), default=0)
 
-    def _started(self, said: IO[bytes]) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(  # noqa: S603  # our own program
-            [PROGRAM, "run", "--testnet", "--passphrase-file", "../passphrase"],
-            cwd=self._folder,
-            env=_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=said,
-        )
+    @contextmanager
+    def _bot(self) -> Iterator["subprocess.Popen[bytes]"]:
+        """Yield a bot, and kill it where it has not ended."""
+        with (self._folder / SAID).open("wb") as said:
+            bot = subprocess.Popen(  # noqa: S603  # our own program
+                [PROGRAM, "run", "--testnet", "--passphrase-file", "../passphrase"],
+                cwd=self._folder,
+                env=_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+            )
+            try:
+                yield bot
+            finally:
+                bot.kill()
+                bot.wait()
+
+    def _said(self) -> str:
+        return (self._folder / SAID).read_text(encoding="utf-8", errors="replace")
 
     def _wait(self, bot: "subprocess.Popen[bytes]") -> None:
         """Return at a random moment of a bot's life, or at its end."""
@@ -151,22 +159,22 @@ class Loop:
         except sqlite3.OperationalError:
             return []  # It is being made.
         if rows:
-            self._seen = rows[-1][0]
+            self._seen, self._last_kind = rows[-1]
         return [kind for _, kind in rows]
 
     def _moment(self) -> str:
         """Return where in an order's life the kill hit, by what the journal does not know."""
-        if not self._journal.exists():
-            return "before the journal"
-        try:
-            statuses = {order.status for order in read(self._journal).orders.values()}
-        except sqlite3.OperationalError:
-            return "before the journal"
         self._news()
-        for status, word in (("sent", "sent"), ("intended", "intended"), ("unknown", "unknown")):
-            if status in statuses:
-                return f"an order was {word}"
-        return "nothing was out"
+        if not self._seen:
+            return "before the journal"
+        statuses = {order.status for order in read(self._journal).orders.values()}
+        if "sent" in statuses:
+            return "between intent and answer"
+        if "intended" in statuses:
+            return "between intent and sending"
+        if self._last_kind == "cancel_sent":
+            return "between cancel and answer"
+        return "an earlier order was unknown" if "unknown" in statuses else "nothing was out"
 
     def _differences(self) -> list[str]:
         if not self._journal.exists():
@@ -201,8 +209,7 @@ def loop(folder: Path, seed: int) -> Iterator[Loop]:
             with door(told["url"], key=told["api_key"], secret=told["secret"]) as client:
                 yield Loop(project, client, seed)
         finally:
-            server.send_signal(signal.SIGINT)
-            server.wait()
+            server.terminate()
 
 
 def _prepare(project: Path, told: dict[str, str]) -> None:
