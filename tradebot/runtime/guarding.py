@@ -159,10 +159,15 @@ class Guard:
 
     def _try(self, market: str, bare: _Bare) -> None:
         """Protect or sell: first the one, later each in turn."""
+        if not bare.is_tried:
+            # Before anything is asked of the journal, which may be long.
+            bare.is_tried = bare.was_protecting = True
+            self._protect(market)
+            return
         now = self._clock.now_ms()
         age = now - max(self._since(market), self._begun)
         is_protecting = age < PROTECTING_MS or not bare.was_protecting
-        bare.is_tried, bare.was_protecting = True, is_protecting
+        bare.was_protecting = is_protecting
         if age >= PAGE_MS:
             bare.wait = min(max(2 * bare.wait, BACKOFF_MS_MIN), BACKOFF_MS_MAX)
             bare.due = now + bare.wait
