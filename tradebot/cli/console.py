@@ -94,6 +94,8 @@ def result_lines(result: Report, *, is_synthetic: bool) -> list[str]:
         f"max drawdown {percent(result.drawdown_max)}",
         f"        {result.trades} trades{wins}{factor}; fees {fees}",
     ]
+    if result.adjusted:
+        lines.append(f"        by hand {signed(result.adjusted)} {result.quote}, not counted above")
     if result.trades < TRADES_MIN:
         lines.append(f"        n={result.trades}: too few trades to judge the rule by")
     if is_synthetic:

@@ -34,18 +34,23 @@ class Trade:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The account after one candle's close, before what was decided from it."""
+    """The account after one candle's close, before what was decided from it.
+
+    `adjusted` is what was put in, less what was taken out by hand, until then.
+    """
 
     closed_at: int
     equity: Decimal
     closes: dict[str, Decimal]
+    adjusted: Decimal = ZERO
 
 
 @dataclass(slots=True)
 class Ledger:
     """The sums of a journal.
 
-    `fees` by coin; `marks` oldest first; the first close of every market.
+    `fees` by coin; `marks` oldest first; the first close of every market. `adjusted` is what was
+    put in, less what was taken out by hand, at the closes of its time: no gain and no loss.
     """
 
     state: State = field(default_factory=State)
@@ -54,6 +59,7 @@ class Ledger:
     first_closes: dict[str, Decimal] = field(default_factory=dict)
     fees: dict[str, Decimal] = field(default_factory=dict)
     fills: int = 0
+    adjusted: Decimal = ZERO
     refused: dict[str, int] = field(default_factory=dict)
     rejected: dict[str, int] = field(default_factory=dict)
     orders: dict[str, tuple[Leg, str]] = field(default_factory=dict)
@@ -81,6 +87,8 @@ def ledger(events: Iterable[ev.Event]) -> Ledger:
         match event:
             case ev.FillBooked():
                 _fill(sums, before, event)
+            case ev.PositionAdjusted() | ev.BalanceAdjusted():
+                _adjust(sums, before, event)
             case ev.CandlesClosed():
                 _mark(sums, event)
             case ev.OrderIntended():
@@ -114,7 +122,7 @@ def _mark(sums: Ledger, event: ev.CandlesClosed) -> None:
     for market, close in event.closes.items():
         sums.first_closes.setdefault(market, close)
     sums.marks.append(
-        Mark(event.closed_at, equity(sums.state), dict(sums.state.feed.closes))
+        Mark(event.closed_at, equity(sums.state), dict(sums.state.feed.closes), sums.adjusted)
     )
 
 
@@ -141,3 +149,30 @@ def _fill(sums: Ledger, before: State, event: ev.FillBooked) -> None:
             reason=reason,
         )
     )
+
+
+def _adjust(
+    sums: Ledger, before: State, event: ev.PositionAdjusted | ev.BalanceAdjusted
+) -> None:
+    """Count what the books took over from the exchange, which the bot has not traded."""
+    sums.adjusted += equity(sums.state) - equity(before)
+    if not isinstance(event, ev.PositionAdjusted):
+        return
+    was = before.positions.get(event.market, Position())
+    now = sums.state.positions[event.market]
+    if was.is_open and not now.is_open and now.sold:
+        # What the bot had sold before the rest was taken out is a round trip of its own.
+        sums.trades.append(
+            Trade(
+                market=event.market,
+                opened_at=now.opened_at,
+                closed_at=event.at,
+                quantity=now.bought,
+                entry_price=now.entry_price,
+                exit_price=now.proceeds / now.sold,
+                cost=now.cost,
+                net=now.proceeds - now.cost,
+                exit_leg=Leg.EXIT,
+                reason="by hand",
+            )
+        )

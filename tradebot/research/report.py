@@ -44,8 +44,9 @@ class Report:
     """A run in figures. Amounts in `quote`; fractions 0…1, None where there is nothing to say.
 
     `net` is `realised`, by trades that have ended, plus `unrealised`: open positions, and rests of
-    coins too small to sell, at the last closes. `unprotected`: every round trip that was to have a
-    stop, and how long none rested; `unprotected_ms` in all.
+    coins too small to sell, at the last closes. `adjusted` is what was put in, less what was taken
+    out by hand: no part of it. `unprotected`: every round trip that was to have a stop, and how
+    long none rested; `unprotected_ms` in all.
     """
 
     mode: str
@@ -57,6 +58,7 @@ class Report:
     opening: Decimal
     equity: Decimal
     net: Decimal
+    adjusted: Decimal
     realised: Decimal
     unrealised: Decimal
     fraction: Decimal | None
@@ -84,7 +86,8 @@ def report(events: Iterable[Event]) -> Report:
     final = equity(sums.state)
     opening = sums.opening_equity
     realised = sum((trade.net for trade in sums.trades), start=ZERO)
-    curve = [opening, *(mark.equity for mark in sums.marks)]
+    earned = final - sums.adjusted
+    curve = [opening, *(mark.equity - mark.adjusted for mark in sums.marks)]
     trips = [*sums.unprotected.closed, *sums.unprotected.open()]
     return Report(
         mode=started.mode,
@@ -95,10 +98,11 @@ def report(events: Iterable[Event]) -> Report:
         end=sums.marks[-1].closed_at if sums.marks else started.at,
         opening=opening,
         equity=final,
-        net=final - opening,
+        net=earned - opening,
+        adjusted=sums.adjusted,
         realised=realised,
-        unrealised=final - opening - realised,
-        fraction=metrics.growth(opening, final),
+        unrealised=earned - opening - realised,
+        fraction=metrics.growth(opening, earned),
         hold_fraction=metrics.held_return(sums),
         drawdown_max=metrics.drawdown_max(curve),
         trades=len(sums.trades),
@@ -137,22 +141,25 @@ def _days(sums: Ledger, final: Decimal) -> tuple[Day, ...]:
         last_of[_date(mark.closed_at - 1)] = mark
     closed = [_date(trade.closed_at - 1) for trade in sums.trades]
     days = []
-    before, closes = sums.opening_equity, sums.first_closes
+    before, closes, put_in = sums.opening_equity, sums.first_closes, ZERO
     names = list(last_of)
     for name, mark in last_of.items():
         # What was decided from the very last candle belongs to the last day.
-        after = final if name == names[-1] else mark.equity
+        is_last = name == names[-1]
+        after = final if is_last else mark.equity
+        adjusted = sums.adjusted if is_last else mark.adjusted
+        earned = after - (adjusted - put_in)
         days.append(
             Day(
                 date=name,
                 trades=closed.count(name),
-                net=after - before,
-                fraction=metrics.growth(before, after),
+                net=earned - before,
+                fraction=metrics.growth(before, earned),
                 hold_fraction=metrics.buy_and_hold(closes, mark.closes),
                 equity=after,
             )
         )
-        before, closes = after, mark.closes
+        before, closes, put_in = after, mark.closes, adjusted
     return tuple(days)
 
 
