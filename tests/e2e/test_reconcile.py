@@ -1,7 +1,11 @@
 """`tradebot reconcile`: what differs is shown three ways, and a person's word ends it."""
 
+import signal
 from pathlib import Path
 
+import pytest
+
+from tests.support.account import account
 from tests.support.shell import refused, started, typed
 
 # A moment at which a position has its stop and target resting.
@@ -60,3 +64,57 @@ def test_running_bot_is_not_disturbed_and_its_last_word_is_shown(busy: Path) -> 
         assert "Nothing waits for a word." in shown.out
         assert typed("reconcile", "--json", code=8).json["running"] is True
         refused(8, "reconcile", "adopt", "--reason", "x")
+
+
+# Somebody takes cash out, and puts coins in, a moment before the first order.
+BY_HAND = """
+[[script]]
+fault = "balance"
+request = "POST order"
+hit = 1
+asset = "USDT"
+change = -250.5
+[[script]]
+fault = "balance"
+request = "POST order"
+hit = 1
+asset = "BTC"
+change = 0.125
+"""
+
+
+@pytest.mark.long
+def test_what_was_changed_by_hand_is_named_locks_and_is_adopted(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with account(folder, tmp_path, BY_HAND) as made:
+        made.project(folder, monkeypatch, leaves=500)
+        with made.bot(folder) as bot:
+            bot.hear("BTC: .* 0.125 more; not the bot's, left alone")
+            bot.hear("USDT: .* 250.5 less; no entries in BTC/USDT from now on")
+            assert "250.5 less" in typed("reconcile", *made.unlock, code=8).out
+            bot.send(signal.SIGTERM)
+            bot.ended(143)
+        told = typed("reconcile", "--json", *made.unlock, code=7).json
+        kinds = {each["coin"]: each["kind"] for each in told["coins"]}
+        assert kinds == {"BTC": "coins_more", "USDT": "cash_short"}
+        assert list(told["locked"]) == ["binance:BTC/USDT"]
+        reason = ("--reason", "paid the rent")
+        dry = typed("reconcile", "adopt", "USDT", "--dry-run", *made.unlock, code=7)
+        assert "Nothing was done. This would be:\n  adopted: USDT" in dry.out
+        adopted = typed("reconcile", "adopt", "USDT", *reason, "--json", *made.unlock, code=7).json
+        assert adopted["locked"] == {}
+        ignored = typed("reconcile", "ignore", "BTC", *reason, *made.unlock)
+        assert "journal and exchange agree" in ignored.out
+        again = typed("reconcile", *made.unlock)
+        assert "left as it is, by your word" in again.out
+        shown = typed("journal", "show", "--kind", "balance_adjusted").out
+        assert '"reason":"paid the rent"' in shown
+        assert "by hand -250.50 USDT, not counted above" in typed("report").out
+        before = typed("status", "--json", code=3).json["events"]
+        with made.bot(folder) as bot:
+            while typed("status", "--json", code=None).json["events"] < before + 5:
+                assert bot.process.poll() is None
+            bot.send(signal.SIGTERM)
+            result = bot.ended(143)
+        assert "250.5" not in result.err.partition("Result")[0]

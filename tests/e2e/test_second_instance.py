@@ -1,81 +1,24 @@
 """A second bot on one account: in one folder it is locked out, from another one it is found out."""
 
-import json
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 
-from tests.support.shell import Started, started, typed
+from tests.support.account import Account
+from tests.support.account import account as served
+from tests.support.shell import typed
 from tradebot.adapters.journal import entries
 from tradebot.model.event import OrderSent
-
-# Nervous enough to trade within seconds on one-second candles; far stops, so that it stays in.
-CONFIG = """
-[bot]
-markets = ["BTC/USDT"]
-timeframe = "1s"
-[strategy]
-name = "donchian"
-[strategy.params]
-entry = 2
-exit = {exit}
-[exits]
-stop_fraction = 0.1
-target_fraction = 0
-[reconcile]
-every_seconds = 10
-[exchange.ccxt.urls.test]
-public = "{url}/api/v3"
-private = "{url}/api/v3"
-v1 = "{url}/api/v1"
-"""
-
-
-@dataclass(frozen=True)
-class Account:
-    """A served exchange, and the way to open a keystore."""
-
-    url: str
-    key: str
-    unlock: tuple[str, ...]
-
-    def status(self) -> Any:
-        """Return what the exchange itself counts."""
-        return requests.get(f"{self.url}/sandbox/status", timeout=10).json()
-
-    def project(self, folder: Path, monkeypatch: pytest.MonkeyPatch, *, leaves: int) -> Path:
-        """Make a folder from which the account is traded; positions are left after so long."""
-        folder.mkdir(exist_ok=True)
-        (folder / "config.toml").write_text(CONFIG.format(url=self.url, exit=leaves))
-        monkeypatch.chdir(folder)
-        typed("keys", "add", "binance", "--testnet", "--stdin", *self.unlock, stdin=self.key)
-        return folder
-
-    @contextmanager
-    def bot(self, folder: Path) -> Iterator[Started]:
-        """Start a bot in a folder."""
-        with started(folder, "run", "--testnet", *self.unlock) as program:
-            yield program
 
 
 @pytest.fixture
 def account(folder: Path, tmp_path: Path) -> Iterator[Account]:
     """Return an account of an exchange in real time."""
-    passphrase = tmp_path / "passphrase"
-    passphrase.touch(mode=0o600)
-    passphrase.write_text("correct horse battery")
-    serving = ("sandbox", "serve", "--speed", "real", "--timeframe", "1s", "--json")
-    with started(folder, *serving) as server:
-        assert server.process.stdout is not None
-        door = json.loads(server.process.stdout.readline())
-        key = f"{door['api_key']}\n{door['secret']}\n"
-        yield Account(door["url"], key, ("--passphrase-file", str(passphrase)))
+    with served(folder, tmp_path) as made:
+        yield made
 
 
 def journal(folder: Path) -> list[Any]:

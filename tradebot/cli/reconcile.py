@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 SCHEMA = "tradebot.reconcile/1"
 COINS = ["COIN", "JOURNAL>", "WITH ITS FILLS>", "EXCHANGE>", "DIFFERENCE>", "WHAT IT MEANS"]
 ORDERS = ["ORDER", "MARKET", "JOURNAL", "EXCHANGE", "WHAT IT MEANS"]
+MEANINGS = {
+    "position_short": "less than the bot's position: sold or withdrawn by hand?",
+    "rest_short": "only a rest too small to sell is gone",
+    "cash_short": "less cash than the books: spent or withdrawn by hand?",
+    "cash_more": "more cash than the books: a deposit? the bot does not trade with it",
+    "coins_more": "more than the books: not the bot's, left alone",
+    "coins_less": "less than the books: not the bot's, left alone",
+}
 WORDS = (
     "adopt takes the exchange's word into the books; ignore leaves the books, and does not name\n"
     "the same again; close cancels our orders in a market and sells the bot's position there."
@@ -84,6 +92,7 @@ def _json(name: str, answer: Answered) -> dict[str, Any]:
         ],
         "differences": [each.text for each in seen.differences],
         **_waiting_json(seen.waiting),
+        "dry_run": answer.is_dry,
         "done": list(answer.done),
         "problems": list(answer.problems),
     }
@@ -118,11 +127,15 @@ def _text(name: str, answer: Answered) -> str:
 
     seen = answer.compared
     parts = [f"{name}: {_verdict(answer)}"]
+    if answer.is_dry and answer.done:
+        parts.append("Nothing was done. This would be:")
     parts += [f"  {line}" for line in answer.done]
     parts.append(lines_of([_coin_row(each) for each in seen.coins], COINS))
     if seen.orders:
         parts.append(lines_of([_order_row(each) for each in seen.orders], ORDERS))
     parts += _locks(seen.waiting)
+    if seen.waiting.is_halted:
+        parts.append("Trading is halted; the next `tradebot run` compares again before it trades.")
     parts += [f"Not done: {each}" for each in answer.problems]
     if seen.differences or seen.waiting.locks:
         parts += [WORDS, f"    tradebot reconcile adopt {_first(seen)} --reason TEXT"]
@@ -154,11 +167,12 @@ def _order_row(each: Ordered) -> list[object]:
 
 
 def _means(each: Coin | Ordered) -> str:
-    if each.difference is None:
+    difference = each.difference
+    if difference is None:
         return "agrees"
     if each.is_ignored:
         return "left as it is, by your word"
-    return each.difference.text.partition(": ")[2]
+    return MEANINGS.get(difference.kind.value) or difference.text.partition(": ")[2]
 
 
 def _locks(waits: Waiting) -> list[str]:
@@ -169,6 +183,7 @@ def _locks(waits: Waiting) -> list[str]:
 
 
 def _first(seen: Compared) -> str:
-    """Return what to name in an example: the subject of the first difference or lock."""
-    subjects = [each.subject for each in seen.differences] or list(seen.waiting.locks)
+    """Return what to name in an example: what locks, before what is only named."""
+    differences = sorted(seen.differences, key=lambda each: not each.markets)
+    subjects = [each.subject for each in differences] or list(seen.waiting.locks)
     return subjects[0].partition(":")[2] or subjects[0]

@@ -6,7 +6,7 @@ Law: nothing here is opinion about trading; entries are locked, and the books fo
 from collections.abc import Iterable
 from decimal import Decimal
 
-from tradebot.engine.compare import REMEDIES, Difference, Kind, Remedy
+from tradebot.engine.compare import REMEDIES, Difference, Kind, Remedy, symbol_of
 from tradebot.engine.state import State
 from tradebot.model import event as ev
 from tradebot.model.account import Position
@@ -15,6 +15,8 @@ from tradebot.model.money import ZERO
 
 CAUSE = "reconcile"
 ASK_A_PERSON = "`tradebot reconcile` shows it, and takes your word"
+# More markets than these are counted in a text.
+NAMED_MAX = 3
 _LOCKING = frozenset({Remedy.LOCK, Remedy.SETTLE, Remedy.SHRINK})
 _ADJUSTING = frozenset({Remedy.SHRINK, Remedy.TRIM})
 # Kinds that are named and left alone; they end by themselves.
@@ -46,7 +48,10 @@ def found(difference: Difference, *, at: int) -> ev.DifferenceFound:
     """Return the event that names a difference, with what it leads to."""
     text = difference.text
     if difference.remedy in _LOCKING:
-        text += f"; no entries there from now on: {ASK_A_PERSON}"
+        where = ", ".join(symbol_of(market) for market in difference.markets[:NAMED_MAX])
+        if len(difference.markets) > NAMED_MAX:
+            where = f"any of {len(difference.markets)} markets"
+        text += f"; no entries in {where} from now on: {ASK_A_PERSON}"
     return ev.DifferenceFound(
         at=at,
         kind=difference.kind.value,

@@ -12,7 +12,7 @@ from functools import partial
 from tradebot.adapters.clock import WallClock
 from tradebot.adapters.journal import check_file, entries
 from tradebot.engine.closing import close_out
-from tradebot.engine.compare import APART_MS, OF_COINS, Difference
+from tradebot.engine.compare import APART_MS, OF_COINS, Difference, symbol_of
 from tradebot.engine.remedies import adopted, found, resolved, unlocked
 from tradebot.engine.state import State, apply, fold
 from tradebot.errors import JournalError, UsageError
@@ -48,11 +48,15 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """Books and exchange after what was asked; what was done, and what could not be."""
+    """Books and exchange after what was asked; what was done, and what could not be.
+
+    `is_dry`: nothing was done, and `done` is what would have been.
+    """
 
     compared: Compared
     done: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    is_dry: bool = False
 
     @property
     def is_agreed(self) -> bool:
@@ -124,7 +128,8 @@ class _Desk:
             return Answered(seen, tuple(done), (problem, *self._left(word)))
         done += self._say(word, seen)
         after = seen if self._asked.is_dry else self._look()
-        return Answered(after, tuple(done), tuple(self._left(word)))
+        is_dry = self._asked.is_dry
+        return Answered(after, tuple(done), tuple(self._left(word)), is_dry=is_dry)
 
     # --- looking --------------------------------------------------------------------------------
 
@@ -174,7 +179,7 @@ class _Desk:
         for event in events:
             state = apply(state, event)
         lifted = unlocked(state, self._markets_to_unlock(state), at=at, reason=reason)
-        lines += [f"{_symbol(each.market)} takes entries again" for each in lifted]
+        lines += [f"{symbol_of(each.market)} is unlocked" for each in lifted]
         if not self._asked.is_dry:
             self._session.record([*events, *lifted])
         return lines
@@ -193,7 +198,7 @@ class _Desk:
         if where is not None and where not in state.markets:
             raise UsageError(f"{scope} is no market to close", hint="name one, such as BTC/USDT")
         markets = sorted(state.markets) if where is None else [where]
-        lines = [f"closing {_symbol(market)}: {self._of(market)}" for market in markets]
+        lines = [f"closing {symbol_of(market)}: {self._of(market)}" for market in markets]
         if self._asked.is_dry:
             return lines
         now = self._bot.clock.now_ms()
@@ -222,9 +227,9 @@ class _Desk:
         for market in markets:
             position, base = state.positions.get(market), state.markets[market].base
             if position is not None and position.sellable > 0:
-                left.append(f"{_symbol(market)}: {plain(position.sellable)} {base} are not sold")
+                left.append(f"{symbol_of(market)}: {plain(position.sellable)} {base} are not sold")
             left += [
-                f"{_symbol(market)}: order {order.id} is not ended yet"
+                f"{symbol_of(market)}: order {order.id} is not ended yet"
                 for order in state.orders.of(market)
             ]
         return left
@@ -258,7 +263,3 @@ def _check_scope(state: State, scope: str) -> None:
             f"{scope!r} is no market or coin of this run",
             hint=f"name one of {', '.join(sorted({*coins, *symbols}))}, or an order's id",
         )
-
-
-def _symbol(market: str) -> str:
-    return market.partition(":")[2]
