@@ -70,6 +70,7 @@ class Trader:
         if state.started is None or not latest or now_ms - latest > self._fresh_ms:
             return
         exposures = state.feed.exposures
+        self._call_off()
         for reading, is_contiguous in self._feed.last_readings(latest, since_ms=state.started.at):
             self.session.decide(
                 reading.market,
@@ -114,6 +115,11 @@ class Trader:
         if self._dead_man is not None:
             self._dead_man.update(self.session.state)
 
+    def _call_off(self) -> None:
+        """Call the dead man's switch off: what is bought now is guarded at once, by a stop."""
+        if self._dead_man is not None:
+            self._dead_man.call_off()
+
     def _decide_closed(self, now_ms: int) -> Ticked:
         if self._is_unfinished:
             self._decide_latest(now_ms)
@@ -125,9 +131,6 @@ class Trader:
             is_missed = closed_at < max(groups) or now_ms - closed_at > self._fresh_ms
             (missed if is_missed else decided).append(closed_at)
             self._is_unfinished = True
-            if self._dead_man is not None:
-                # What is bought now is guarded at once: nothing may be there to cancel its stop.
-                self._dead_man.call_off()
             self._step(closed_at, readings, is_missed)
             self._is_unfinished = False
         self._switch()
@@ -150,4 +153,5 @@ class Trader:
             candles[reading.market] = reading.candle
             exposures[reading.market] = reading.signal.exposure_ppm
             why[reading.market] = "; ".join(reading.signal.reasons)
+        self._call_off()
         self.session.step(closed_at, candles, exposures, missed=is_missed, why=why)
