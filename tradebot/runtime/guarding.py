@@ -97,11 +97,11 @@ class Guard:
         if isinstance(event, ev.CancelSent):
             self._cancels[event.order_id] = event.at
 
-    def asked(self, *, is_answered: bool) -> None:
-        """Hear whether the exchange could be asked about our orders."""
+    def asked(self, *, is_answered: bool, is_reached: bool) -> None:
+        """Hear whether the exchange answered all that was asked of our orders, or anything."""
         if is_answered:
             self._blind_since = None
-        elif self._blind_since is None:
+        elif is_reached or self._blind_since is None:
             self._blind_since = self._clock.now_ms()
 
     def is_urgent(self) -> bool:

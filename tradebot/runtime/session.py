@@ -173,7 +173,7 @@ class Session:
             self._settler.settle()
             is_answered = True
         finally:
-            self._guard.asked(is_answered=is_answered)
+            self._guard.asked(is_answered=is_answered, is_reached=self._settler.is_reached)
             before_stops()
             # Also after a failed read: what was filled must not wait for the next one.
             self.protect()

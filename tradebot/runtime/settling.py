@@ -56,6 +56,8 @@ class Settler:
         self._clock = clock
         # When an order was first not found; a restart looks twice again.
         self._missed: dict[str, int] = {}
+        # Whether the exchange answered the last time, though perhaps not every question.
+        self.is_reached = True
 
     def settle(self) -> None:
         """Ask about every unsettled order and book what happened.
@@ -65,7 +67,9 @@ class Settler:
         unsettled = self._books.state.orders.unsettled
         if not unsettled:
             return
+        self.is_reached = False
         resting = self._broker.open_order_filled()
+        self.is_reached = True
         failed: ExchangeUnavailable | None = None
         for order_id in list(unsettled):
             # As it is now: what was booked of another may have ended this one, too.

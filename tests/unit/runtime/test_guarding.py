@@ -10,7 +10,6 @@ import pytest
 from tests.support.bot import FLAT, NOW, Bot
 from tests.support.builders import BTC, d, fill, report, rules
 from tradebot.engine.state import fold
-from tradebot.errors import ExchangeUnavailable
 from tradebot.model import event as ev
 from tradebot.model.order import Leg, OrderStatus, Outcome, Unsent
 from tradebot.runtime.session import Session
@@ -327,65 +326,3 @@ def test_target_whose_price_cannot_be_read_keeps_its_stop() -> None:
     bot = without_oco()
     assert wake(bot, 10) == []
     assert bot.broker.cancelled == []
-
-
-# --- how soon it looks again ---------------------------------------------------------------------
-
-
-def test_guarded_position_is_no_hurry() -> None:
-    bot = Bot("filled", "accepted", by=STOPPED)
-    bot.step()
-    assert not bot.session.is_urgent()
-
-
-def test_bare_position_and_order_in_doubt_are_urgent() -> None:
-    assert refused().session.is_urgent()
-    assert in_doubt().session.is_urgent()
-    entry = Bot("unknown", by=STOPPED)
-    entry.step()
-    assert entry.session.is_urgent()
-
-
-@pytest.mark.parametrize("answer", ["unknown", "rejected"])
-def test_cancel_that_ended_nothing_is_urgent_for_a_minute(answer: str) -> None:
-    bot = Bot("filled", "accepted", by=STOPPED)
-    bot.step()
-    bot.broker.cancels = [answer]
-    bot.step(exposure=FLAT, hour=2)
-    assert bot.session.is_urgent()
-    bot.clock.now += 60_000
-    assert not bot.session.is_urgent()
-
-
-def test_cancel_that_was_answered_is_no_hurry() -> None:
-    bot = Bot("filled", "accepted", "filled", by=STOPPED)
-    bot.step()
-    bot.step(exposure=FLAT, hour=2)
-    bot.session.settle()
-    assert not bot.session.is_urgent()
-
-
-def test_market_order_without_its_fills_is_urgent_for_a_minute() -> None:
-    bot = Bot("accepted", by=STOPPED)
-    bot.step()
-    assert bot.session.is_urgent()
-    bot.clock.now += 60_000
-    assert not bot.session.is_urgent(), "it waits for its market"
-
-
-def test_question_that_failed_is_urgent_for_a_minute() -> None:
-    bot = Bot("filled", "accepted", by=STOPPED)
-    bot.step()
-    bot.broker.is_reachable = False
-    for _ in range(2):
-        with pytest.raises(ExchangeUnavailable):
-            bot.session.settle()
-        assert bot.session.is_urgent()
-        bot.clock.now += 30_000
-    assert not bot.session.is_urgent(), "an outage"
-    bot.broker.is_reachable = True
-    bot.session.settle()
-    bot.broker.is_reachable = False
-    with pytest.raises(ExchangeUnavailable):
-        bot.session.settle()
-    assert bot.session.is_urgent(), "it begins anew"
