@@ -117,7 +117,7 @@ def _fill(
 def faults(path: Path, story: Any) -> list[str]:
     """Return all that does not fit between a journal and the exchange's `story`; empty = nothing.
 
-    `story` has orders by client id, trades, balances as JSON text, and posts by client id.
+    `story` has orders by client id, trades, total balances by coin, and posts by client id.
     """
     books = read(path)
     return [
@@ -176,7 +176,7 @@ def _balances(books: Books, story: Any) -> Iterator[str]:
             totals[quote] = totals.get(quote, Decimal(0)) - worth
             totals[coin] = totals.get(coin, Decimal(0)) - Decimal(fee)
     for coin, total in totals.items():
-        there = sum(map(Decimal, json.loads(story.balances.get(coin, "{}")).values()))
+        there = story.balances.get(coin, Decimal(0))
         if there != total:
             yield f"{coin}: {total} by the journal, {there} at the exchange"
 

@@ -1,9 +1,10 @@
 """A bot that dies on command: `tradebot run` with labelled ports, in a process of its own.
 
 Law: the bot is the production program, from its command line on. Its exchange lives elsewhere, its
-journal and broker are the production ones with a label before and after each call; nothing else
-differs. `python -m tests.crash.child` reads jobs and starts a process for each, so that loading the
-program is paid for once.
+journal and broker are the production ones with a label before and after each call; ccxt does not
+idle after all is closed; nothing else differs.
+
+`python -m tests.crash.child` reads jobs and starts a process for each: the program is loaded once.
 """
 
 import ctypes
@@ -22,7 +23,8 @@ from typing import Any
 
 RUN = "sandbox-0001"
 ANY = ""
-TORN = 70
+# The exit code of a life that ends with a traceback.
+BROKEN = 70
 PR_SET_PTRACER, PR_SET_PTRACER_ANY = 0x59616D61, -1
 
 
@@ -165,7 +167,7 @@ def live(job: Job) -> int:
     from tradebot.runtime import assemble, sandboxed
 
     steps = Steps(job)
-    Exchange.timeout_on_exit = 0  # ccxt waits after all is done and closed
+    Exchange.timeout_on_exit = 0
     broker.CcxtBroker = labelled(broker.CcxtBroker, ports.Broker, broker_words, steps)  # type: ignore[misc]  # what composing finds under that name
     journal = careless(assemble.SqliteJournal) if job.is_careless else assemble.SqliteJournal
     assemble.SqliteJournal = labelled(journal, ports.Journal, journal_words, steps)  # type: ignore[misc]  # what composing finds under that name
@@ -192,7 +194,7 @@ def _born(job: Job) -> int:
         return live(job)
     except BaseException:
         traceback.print_exc()
-        return TORN
+        return BROKEN
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

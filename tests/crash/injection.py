@@ -6,10 +6,8 @@ import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
 
 from tests.crash.checker import read
 from tests.crash.lives import Cradle, Life, Place, place
@@ -23,7 +21,6 @@ DISASTERS = {
     "ENOSPC": "error=ENOSPC:when={}+",
     "EIO": "error=EIO:when={}",
 }
-ATTACHED = re.compile(r"attached")
 # Where SQLite writes what an append must not lose. The file itself is written by a checkpoint, of
 # what the log keeps until that has worked.
 LOGS = ("journal.db-wal>", "journal.db-journal>")
@@ -123,7 +120,8 @@ def _is_journal(line: str) -> bool:
 def _traced(made: Place, options: list[str]) -> tuple[Life, list[str]]:
     """Live a life under strace; return it and the trace."""
     gate, trace = made.folder / "gate", made.folder / "trace"
-    made_fifo(gate)
+    gate.unlink(missing_ok=True)
+    os.mkfifo(gate, 0o600)
     job = made.job(is_traced=False, gate=str(gate))
     number = made.begin(job)
     command = [program(), "-f", "-y", "-s", "64", "-o", str(trace), *options, "-p", str(number)]
@@ -131,22 +129,11 @@ def _traced(made: Place, options: list[str]) -> tuple[Life, list[str]]:
         command, stderr=subprocess.PIPE, text=True
     ) as tracer:
         assert tracer.stderr is not None
-        with _opened(tracer.stderr):
-            gate.write_bytes(b"go")
-            life = made.ended(job, number)
+        first = tracer.stderr.readline()
+        if "attached" not in first:
+            os.kill(number, KILL)
+            raise AssertionError(f"strace cannot trace here: {first}")
+        gate.write_bytes(b"go")
+        life = made.ended(job, number)
+        tracer.stderr.read()
     return life, trace.read_text(encoding="utf-8", errors="replace").splitlines()
-
-
-@contextmanager
-def _opened(said: IO[str]) -> Iterator[None]:
-    """Wait until the tracer has its process; read what else it says to its end."""
-    first = said.readline()
-    assert ATTACHED.search(first), f"strace cannot trace here: {first}"
-    yield
-    said.read()
-
-
-def made_fifo(path: Path) -> None:
-    """Make a pipe that opens when both sides have come."""
-    path.unlink(missing_ok=True)
-    os.mkfifo(path, 0o600)

@@ -37,7 +37,7 @@ class Cradle:
 
     def __init__(self) -> None:
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
-        self._process = subprocess.Popen(  # our own program
+        self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.crash.child"],
             env=environment,
             stdin=subprocess.PIPE,

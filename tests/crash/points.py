@@ -99,9 +99,9 @@ def settled(made: Place, last: Life) -> list[str]:
 
 
 def _death_faults(life: Life, death: Death) -> list[str]:
-    label, _, number = death
-    if label not in life.labels:
-        return [f"{label!r} was never reached"]
+    label, hit, number = death
+    if life.labels.count(label) < hit:
+        return [f"{label!r} was not reached {hit} times"]
     if number == TERM and life.code in (*ORDERLY, -TERM):
         return []
     return [] if life.code == -number else [f"ended with {life.code}, not by {number}: {life.err}"]

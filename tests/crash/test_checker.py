@@ -3,6 +3,7 @@
 import ast
 import copy
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ DOCTORED: list[tuple[str, Doctored]] = [
     ("was posted 2 times", _posted_twice),
     ("was posted and is not in the journal", lambda story: story.posts.update({"tb-x": 1})),
     ("None traded", lambda story: story.trades.pop()),
-    ("by the journal", lambda story: story.balances.update(USDT='{"free": "1", "locked": "0"}')),
+    ("by the journal", lambda story: story.balances.update(USDT=Decimal(1))),
     ("of it under a stop", lambda story: _open_stop(story).update(type="LIMIT_MAKER")),
     ("is open in the journal and", lambda story: _open_stop(story).update(status="CANCELED")),
     ("for sale of", lambda story: _open_stop(story).update(origQty="5")),

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlencode
@@ -70,12 +71,12 @@ def _what(method: str, path: str, body: str) -> str:
 
 @dataclass(slots=True)
 class Story:
-    """What the exchange tells of one account. Amounts are text, as they came."""
+    """What the exchange tells of one account: its rows as they came, totals, posts by id."""
 
     now: int
     orders: dict[str, dict[str, Any]] = field(default_factory=dict)
     trades: list[dict[str, Any]] = field(default_factory=list)
-    balances: dict[str, str] = field(default_factory=dict)
+    balances: dict[str, Decimal] = field(default_factory=dict)
     posts: dict[str, int] = field(default_factory=dict)
 
 
@@ -108,8 +109,7 @@ class Door:
                 told = {**row, "market": name, "clientOrderId": by_id[row["orderId"]]}
                 story.trades.append(told)
         for row in self._signed("account")["balances"]:
-            total = {"free": row["free"], "locked": row["locked"]}
-            story.balances[row["asset"]] = json.dumps(total)
+            story.balances[row["asset"]] = Decimal(row["free"]) + Decimal(row["locked"])
         return story
 
     def _pages(
