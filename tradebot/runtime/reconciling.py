@@ -84,6 +84,7 @@ class Reconciler:
 
         Raises BooksDisagree where trading halts, ExchangeUnavailable where nothing can be asked.
         """
+        self._halted = ""
         self.compare()
         for _ in range(START_LOOKS_MAX - 1):
             if self._doubts and not self._halted:

@@ -1,0 +1,237 @@
+"""A person's word about a difference: what it changes in the books, and what it unlocks."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from tests.support.bot import NOW
+from tests.support.builders import BTC, ETH, d, fill, report, rules
+from tests.support.compared import Compared, held, unknown_order
+from tests.support.fakes import FakeClock
+from tradebot.engine.compare import APART_MS
+from tradebot.engine.remedies import CAUSE
+from tradebot.errors import BooksDisagree, UsageError
+from tradebot.model import event as ev
+from tradebot.model.account import TradingState
+from tradebot.model.event import Resolution
+from tradebot.model.order import ListedFill, OrderStatus, Side
+from tradebot.runtime.by_hand import Answered, Asked, Word, _Desk
+from tradebot.runtime.config import Config
+from tradebot.runtime.reconciling import Reconciler
+from tradebot.runtime.session import Session
+
+
+@dataclass
+class Reopened:
+    """What the word needs of a bot."""
+
+    session: Session
+    reconciler: Reconciler
+    clock: FakeClock
+
+
+def say(
+    made: Compared, word: Word | None = None, scope: str | None = None, *, is_dry: bool = False
+) -> Answered:
+    """Say a word about what differs, as the command does."""
+    bot = Reopened(made.bot.session, made.made, made.bot.clock)
+    asked = Asked(word=word, scope=scope, reason="a test", is_dry=is_dry)
+    desk = _Desk(bot, Config(), asked, on_wait=lambda: None)  # type: ignore[arg-type]  # all that it uses
+    return desk.answer()
+
+
+def short() -> Compared:
+    """Return a bot of whose ten coins six are gone, and whose market is locked for it."""
+    made = held()
+    stop = next(iter(made.bot.state.orders.unsettled.values()))
+    made.broker.reports[stop.id] = report(stop, OrderStatus.CANCELLED)
+    made.broker.coins = {"USDT": d(0), "BTC": d(4)}
+    made.look()
+    made.look(APART_MS)
+    made.look(APART_MS)
+    assert made.is_locked()
+    return made
+
+
+def resolutions(made: Compared) -> list[tuple[str, Resolution]]:
+    return [
+        (each.kind, each.how)
+        for each in made.bot.journal.kept
+        if isinstance(each, ev.DifferenceResolved)
+    ]
+
+
+def test_looking_records_nothing_and_shows_three_ways() -> None:
+    made = held()
+    made.broker.coins = {"USDT": d(50), "BTC": d(10)}
+    kept = len(made.bot.journal.kept)
+    answer = say(made)
+    assert len(made.bot.journal.kept) == kept
+    rows = {each.coin: each for each in answer.compared.coins}
+    assert (rows["USDT"].journal, rows["USDT"].exchange, rows["USDT"].gap) == (d(0), d(50), d(50))
+    assert rows["BTC"].difference is None
+    assert not answer.is_agreed
+
+
+def test_fills_that_are_not_booked_are_a_way_of_their_own() -> None:
+    made = held()
+    stop = next(iter(made.bot.state.orders.unsettled.values()))
+    sold = fill("4 @ 95 fee 0.38 USDT", trade_id="late", at=NOW)
+    listed = ListedFill(exchange_id="x1", side=Side.SELL, fill=sold)
+    made.broker.listed_fills_made = {BTC: [listed]}
+    made.broker.coins = {"USDT": d("379.62"), "BTC": d(6)}
+    assert stop.exchange_id == "x1"
+    rows = {each.coin: each for each in say(made).compared.coins}
+    assert (rows["BTC"].journal, rows["BTC"].fills, rows["BTC"].exchange) == (d(10), d(6), d(6))
+    assert (rows["USDT"].fills, rows["USDT"].exchange) == (d("379.62"), d("379.62"))
+
+
+def test_adopt_takes_the_exchange_s_word_and_unlocks() -> None:
+    made = held()
+    made.broker.coins = {"USDT": d(700), "BTC": d(4)}
+    answer = say(made, Word.ADOPT)
+    assert answer.is_agreed
+    assert made.bot.state.balances == {"USDT": d(700), "BTC": d(4)}
+    assert made.bot.state.positions[BTC].quantity == d(4)
+    assert set(resolutions(made)) == {
+        ("position_short", Resolution.ADOPTED),
+        ("cash_more", Resolution.ADOPTED),
+    }
+    again = say(made)
+    assert again.is_agreed
+    made.made.start()
+    assert not made.bot.state.locks
+
+
+def test_lock_of_a_position_that_shrank_is_lifted_by_either_word() -> None:
+    """The books have followed already: there is nothing to ignore for ever."""
+    for word in (Word.ADOPT, Word.IGNORE):
+        made = short()
+        answer = say(made, word, "BTC")
+        assert answer.is_agreed
+        assert not made.bot.state.locks
+        assert resolutions(made) == [("position_short", Resolution.AGREED)]
+        assert not made.bot.state.differences.ignored
+
+
+def test_ignore_leaves_the_books_and_names_it_never_again() -> None:
+    made = held()
+    made.broker.coins = {**made.broker.coins, "USDT": d(50)}
+    made.twice()
+    assert say(made, Word.IGNORE, "USDT").is_agreed
+    assert made.bot.state.balances["USDT"] == d(0)
+    named = len(made.told(ev.DifferenceFound))
+    made.twice()
+    assert len(made.told(ev.DifferenceFound)) == named
+    made.broker.coins = {**made.broker.coins, "USDT": d(51)}
+    made.twice()
+    assert len(made.told(ev.DifferenceFound)) == named + 1, "another difference is another one"
+
+
+@pytest.mark.parametrize("word", [Word.ADOPT, Word.IGNORE])
+def test_order_of_another_journal_is_left_alone_and_trading_goes_on(word: Word) -> None:
+    made = held()
+    made.broker.listed_orders_made = [unknown_order()]
+    with pytest.raises(BooksDisagree):
+        made.made.start()
+    assert say(made, word, "tb-9").is_agreed
+    made.bot.session.reactivate("the next start")
+    made.made.start()
+    assert made.bot.state.trading is TradingState.ACTIVE
+
+
+def test_word_about_one_thing_leaves_the_others() -> None:
+    made = held()
+    made.broker.coins = {"USDT": d(50), "BTC": d(12)}
+    answer = say(made, Word.ADOPT, "BTC/USDT")
+    assert made.bot.state.balances == {"USDT": d(0), "BTC": d(12)}
+    assert [each.subject for each in answer.compared.differences] == ["USDT"]
+    assert not answer.is_agreed
+
+
+def test_market_stays_locked_while_something_else_concerns_it() -> None:
+    made = Compared(markets=2)
+    made.broker.coins = {"USDT": d(900)}
+    made.twice()
+    assert made.is_locked(BTC)
+    assert made.is_locked(ETH)
+    say(made, Word.IGNORE, "BTC")
+    assert made.is_locked(BTC), "the cash is still missing"
+    say(made, Word.ADOPT, "USDT")
+    assert not made.bot.state.locks
+
+
+def test_lock_of_another_cause_is_no_business_of_this_word() -> None:
+    made = Compared()
+    made.broker.coins = {"USDT": d(900)}
+    made.twice()
+    lock = ev.MarketLocked(at=NOW, market=BTC, cause="protection", reason="its position is bare")
+    made.bot.session.record([lock])
+    say(made, Word.ADOPT)
+    assert set(made.bot.state.locks) == {(BTC, "protection")}
+    assert (BTC, CAUSE) not in made.bot.state.locks
+
+
+def test_dry_run_says_what_would_be_and_does_nothing() -> None:
+    made = short()
+    made.broker.coins = {"USDT": d(5), "BTC": d(4)}
+    kept = len(made.bot.journal.kept)
+    for word in Word:
+        answer = say(made, word, is_dry=True)
+        assert answer.is_dry
+        assert answer.done
+    assert len(made.bot.journal.kept) == kept
+    assert made.is_locked()
+
+
+def test_close_sells_the_position_of_one_market_and_keeps_the_other() -> None:
+    made = Compared(markets=2, by=rules(fraction_ppm=400_000, stop_ppm=50_000))
+    made.bot.step_all("100 100")
+    made.agree()
+    other = made.bot.state.positions[ETH]
+    assert other.sellable > 0
+    say(made, Word.CLOSE, "BTC/USDT")
+    assert made.bot.state.positions[BTC].sellable == 0
+    assert not made.bot.state.orders.of(BTC)
+    assert made.bot.state.positions[ETH] == other
+    assert len(made.bot.state.orders.of(ETH)) == 1
+    (intended,) = [
+        each
+        for each in made.bot.journal.kept
+        if isinstance(each, ev.OrderIntended) and each.leg == "flatten"
+    ]
+    assert intended.reason == "a test"
+
+
+def test_close_goes_on_while_trading_is_halted() -> None:
+    made = held()
+    made.bot.session.halt("another tradebot")
+    say(made, Word.CLOSE)
+    assert made.bot.state.positions[BTC].sellable == 0
+
+
+def test_close_names_what_it_could_not_end() -> None:
+    made = held()
+    made.broker.script = ["rejected"]
+    answer = say(made, Word.CLOSE)
+    assert answer.problems == ("BTC/USDT: 10 BTC are not sold",)
+    assert not answer.is_agreed
+
+
+def test_order_in_doubt_is_settled_before_anything_is_said() -> None:
+    made = Compared()
+    made.broker.script = ["unknown"]
+    made.bot.step()
+    made.broker.coins = {"USDT": d(5)}
+    answer = say(made, Word.ADOPT)
+    assert "in doubt" in answer.problems[0]
+    assert made.bot.state.balances["USDT"] == d(1000), "nothing is adopted that may still move"
+    assert not resolutions(made)
+
+
+def test_words_about_nothing_are_refused() -> None:
+    made = held()
+    with pytest.raises(UsageError, match="no market or coin"):
+        say(made, Word.IGNORE, "XRP/USDT")
+    with pytest.raises(UsageError, match="no market to close"):
+        say(made, Word.CLOSE, "USDT")
