@@ -75,6 +75,7 @@ class Reconciler:
         # What one look has shown, and when: it counts when a second one shows the same.
         self._doubts: dict[tuple[str, str, str], tuple[int, Difference]] = {}
         self._books_then: tuple[object, ...] = ()
+        self._is_unsure = False
         self._halted = ""
 
     # --- when -----------------------------------------------------------------------------------
@@ -87,7 +88,7 @@ class Reconciler:
         self._halted = ""
         self.compare()
         for _ in range(START_LOOKS_MAX - 1):
-            if self._doubts and not self._halted:
+            if self._is_unsure and not self._halted:
                 self._clock.sleep_until(self._clock.now_ms() + APART_MS)
                 self.compare()
         if self._halted:
@@ -133,7 +134,9 @@ class Reconciler:
         doubtful = {market for each in orders for market in each.markets}
         since = max(now - OVERLAP_MS, LISTED_BEFORE_MS)
         self._since |= {each: since for each in markets if each not in doubtful}
-        if self._doubts:
+        # What was booked in this very look came after its balances were read.
+        self._is_unsure = bool(self._doubts) or state is not before
+        if self._is_unsure:
             self._due = now + APART_MS
         elif not self._waiting:
             self._due = now + self._every_ms

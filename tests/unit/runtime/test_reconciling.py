@@ -128,6 +128,16 @@ def test_missing_cash_locks_the_markets_of_its_quote_and_nothing_else() -> None:
     assert len(made.broker.placed) == 2, "entry and stop: comparing trades nothing"
 
 
+def test_two_differences_lock_a_market_once() -> None:
+    made = Compared()
+    made.broker.coins = {"USDT": d(900)}
+    made.twice()
+    made.broker.coins = {"USDT": d(800)}
+    made.twice()
+    assert len(made.told(ev.DifferenceFound)) == 2
+    assert len(made.told(ev.MarketLocked)) == 1
+
+
 def test_deposit_is_named_and_locks_nothing_and_its_end_is_told() -> None:
     made = held()
     made.broker.coins = {**made.broker.coins, "USDT": d(500)}

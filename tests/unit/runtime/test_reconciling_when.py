@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tests.support.bot import NOW
-from tests.support.builders import BTC, ETH, START, d, report
+from tests.support.builders import BTC, ETH, START, d, fill, report
 from tests.support.compared import EVERY, Compared, held, unknown_order
 from tradebot.adapters import order_reads
 from tradebot.engine.compare import APART_MS
@@ -50,6 +50,33 @@ def test_doubt_is_looked_into_at_the_next_wake() -> None:
     made.bot.clock.now += APART_MS
     made.made.tick(made.bot.clock.now)
     assert made.is_locked()
+
+
+def test_look_that_booked_something_is_followed_by_one_that_compares_balances() -> None:
+    """The fill came between the reading of the balances and that of the fills."""
+    made = held()
+    stop = made.bot.order(Leg.STOP)
+    sold = fill("10 @ 95", trade_id="stop", at=NOW + 1)
+    made.broker.reports[stop.id] = report(stop, OrderStatus.FILLED, sold)
+    made.broker.coins = {"USDT": d(950), "BTC": d("0.5")}
+    made.look()
+    assert not made.bot.state.differences.found, "balances were not compared"
+    made.bot.clock.now += APART_MS
+    made.made.tick(made.bot.clock.now)
+    made.bot.clock.now += APART_MS
+    made.made.tick(made.bot.clock.now)
+    assert set(made.bot.state.differences.found) == {("coins_more", "BTC")}
+
+
+def test_lists_are_asked_back_to_what_is_not_cleared_up() -> None:
+    made = held()
+    stop = made.bot.order(Leg.STOP)
+    listed = unknown_order(order_id=stop.id, exchange_id="x1", filled=d(10))
+    made.broker.listed_orders_made = [listed]
+    made.look()
+    made.look(EVERY)
+    since = [since for name, _, since in made.broker.questions if name == "orders"]
+    assert since[0] == since[1], "the order must be in the next list, too"
 
 
 def test_comparison_asks_no_more_than_it_may_and_takes_the_markets_in_turn() -> None:
