@@ -30,6 +30,8 @@ from tradebot.model.order import (
 PROTECTIVE = frozenset({Leg.STOP, Leg.TARGET})
 # Orders of which nobody knows whether the exchange has them.
 IN_DOUBT = frozenset({OrderStatus.INTENDED, OrderStatus.SENT, OrderStatus.UNKNOWN})
+# Sets, not members: to look one up in its enum takes four times as long, at every candle.
+AT_MARKET, STOPS = frozenset({OrderKind.MARKET}), frozenset({Leg.STOP})
 REFUSED = "stop or target refused by the exchange"
 RISES, OTHER_QUANTITY = "trailing stop rises", "another quantity is held"
 
@@ -75,10 +77,12 @@ def is_under_way(state: State, market: str) -> bool:
 
     One in doubt may rest or fill, and a market order at the exchange fills: nothing is sold beside.
     """
-    return any(
-        order.status in IN_DOUBT or order.kind is OrderKind.MARKET
-        for order in state.orders.of(market)
-    )
+    return any(is_moving(order) for order in state.orders.of(market))
+
+
+def is_moving(order: Order) -> bool:
+    """Return whether an order is in doubt, or a market order that has not ended."""
+    return order.status in IN_DOUBT or order.kind in AT_MARKET
 
 
 def sell_out(
@@ -130,9 +134,12 @@ def guard(
     state: State, market: str, position: Position, rules: Rules, time: int, level: int
 ) -> tuple[Action, ...]:
     """Return the stop and target that are missing, or a sale where the exchange refused them."""
-    if is_under_way(state, market):
-        return ()
-    resting = [each for each in state.orders.of(market) if each.leg in PROTECTIVE]
+    resting = []
+    for order in state.orders.of(market):
+        if is_moving(order):
+            return ()
+        if order.leg in PROTECTIVE:
+            resting.append(order)
     if resting:
         return _renewed(state, market, position, rules, time, level, resting)
     target = target_level(position, state.scales[market], rules)
@@ -166,23 +173,26 @@ def _renewed(
     resting: list[Order],
 ) -> tuple[Action, ...]:
     """Return what sets right a stop or target that rests: too low, or of another quantity."""
-    stops = [each for each in resting if each.leg is Leg.STOP]
-    is_fit = all(each.remaining == position.sellable for each in resting)
+    stops, is_fit = [], True
+    for each in resting:
+        is_fit = is_fit and each.remaining == position.sellable
+        if each.leg in STOPS:
+            stops.append(each)
     if not stops and level:
         # A target that has begun to fill has ended its stop: what is left is guarded anew.
         return (Cancel(resting[0], "its stop is gone"),)
     if not stops:
         return () if is_fit else (Cancel(resting[0], OTHER_QUANTITY),)
-    stop, price_of = stops[0], state.scales[market].price
+    stop = stops[0]
     assert stop.stop_price is not None, "a stop has its price"
-    time = state.orders.latest(market, Leg.STOP, time)
     # Its own price counts, not the one last intended: what failed is tried at the next candle.
-    is_low = level > price_of(stop.stop_price) and not state.orders.attempts(
-        market, Leg.STOP, time
-    )
-    if len(stops) > 1 or (is_fit and not is_low):
+    own = state.scales[market].price(stop.stop_price)
+    if len(stops) > 1 or (is_fit and level <= own):
         return ()  # Of two, one is gone and was not told of yet.
-    level = max(level, price_of(stop.stop_price))
+    time = state.orders.latest(market, Leg.STOP, time)
+    if is_fit and state.orders.attempts(market, Leg.STOP, time):
+        return ()
+    level = max(level, own)
     ruling = review(
         state, _protection(state, market, position, Leg.STOP, level, time), rules
     )

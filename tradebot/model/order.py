@@ -165,6 +165,8 @@ class Order:
     @property
     def remaining(self) -> Decimal:
         """How much of the quantity has not been filled."""
+        if not self.filled:
+            return self.quantity  # Most orders that rest; asked of them at every candle.
         return MONEY_CONTEXT.subtract(self.quantity, self.filled)
 
 
