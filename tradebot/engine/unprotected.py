@@ -37,6 +37,7 @@ class _Trip:
     total_ms: int = 0
     since: int | None = None
     is_wanted: bool = False
+    has_stop: bool = False
     # When stop or target last sold, since the stop rests: what that ended was gone from then on.
     sold_at: int = 0
     cancels: dict[str, int] = field(default_factory=dict)
@@ -56,8 +57,9 @@ class Watch:
         match event:
             case ev.CandlesClosed() | ev.SessionReconfigured():
                 # A rest may become worth enough to be sold, or no longer.
-                for market in self._open:
-                    self._look(market, state, event.at)
+                for market, each in self._open.items():
+                    if not each.has_stop:
+                        self._look(market, state, event.at)
             case ev.FillBooked():
                 self._filled(event, state)
             case ev.PositionAdjusted():
@@ -106,7 +108,8 @@ class Watch:
             return
         if trip is None:
             trip = self._open[market] = _Trip(position.opened_at)
-        if has_stop_at_rest(state, market) or not is_held(state, market):
+        trip.has_stop = has_stop_at_rest(state, market)
+        if trip.has_stop or not is_held(state, market):
             self._cover(trip, time)
         elif trip.since is None:
             trip.since = max(time, trip.opened_at)

@@ -78,6 +78,9 @@ class Guard:
         self._session = session
         self._wanted = rules
         self._resting = resting_rules(rules, has_oco=broker.has_oco)
+        # Beside a stop the target rests with it, in one OCO.
+        has_stop = bool(rules.stop_ppm or rules.trailing_ppm)
+        self._is_seeking = bool(rules.target_ppm) and not (has_stop and broker.has_oco)
         self._broker = broker
         self._clock = clock
         self._bare: dict[str, _Bare] = {}
@@ -94,6 +97,7 @@ class Guard:
     def hear(self, event: ev.Event, state: State) -> None:
         """Take in what has just been recorded."""
         self._watch.hear(event, state)
+        self._watch.closed.clear()  # The report has use for them, a clock has none.
         if isinstance(event, ev.CancelSent):
             self._cancels[event.order_id] = event.at
 
@@ -134,7 +138,7 @@ class Guard:
         bare = self._bare_markets()
         for market in bare:
             self._deal_with(market)
-        if self._wanted.target_ppm:
+        if self._is_seeking:
             self._seek_targets()
         if self._bare or self._session.state.locks:
             self._lift()
@@ -142,7 +146,12 @@ class Guard:
 
     def _bare_markets(self) -> list[str]:
         state = self._session.state
-        return [name for name in sorted(state.positions) if is_bare(state, name, self._resting)]
+        bare = [
+            name
+            for name, position in state.positions.items()
+            if position.sellable and is_bare(state, name, self._resting)
+        ]
+        return sorted(bare)
 
     def _deal_with(self, market: str) -> None:
         bare = self._bare.setdefault(market, _Bare())
