@@ -27,6 +27,7 @@ from tradebot.engine.valuation import is_held
 from tradebot.errors import ExchangeUnavailable
 from tradebot.model import event as ev
 from tradebot.model.account import TradingState
+from tradebot.model.money import plain
 from tradebot.model.order import OrderKind
 from tradebot.ports import Broker, Clock, Journal
 from tradebot.runtime.settling import Books
@@ -184,12 +185,13 @@ class Guard:
             self._protect(market)
         else:
             seconds = (now - self._since(market)) // 1000
-            self._sell_out(market, f"no stop could be placed for {seconds} s")
+            self._sell_out(market, f"no stop: none could be placed for {seconds} s")
 
     def _protect(self, market: str) -> None:
         self._pursue(partial(protect, market=market, rules=self._resting))
 
     def _sell_out(self, market: str, reason: str) -> None:
+        """Sell all of it; what comes before the colon names the exit in a report."""
         self._pursue(partial(sell_out, market=market, rules=self._resting, reason=reason))
 
     def _pursue(self, question: Callable[..., tuple[Action, ...]]) -> None:
@@ -210,7 +212,7 @@ class Guard:
         level = stop_level(state.positions[market], state.scales[market], self._wanted, None)
         price = self._price(market)
         if price is not None and price <= state.scales[market].price_decimal(level):
-            self._sell_out(market, f"the price of {price} is at the stop that does not rest")
+            self._sell_out(market, f"stop by the bot: the price is {plain(price)}")
 
     def _seek_targets(self) -> None:
         """Place a missing target; where the exchange has no OCO, be the target."""
@@ -227,7 +229,7 @@ class Guard:
         level = target_level(state.positions[market], state.scales[market], self._wanted)
         price = self._price(market)
         if price is not None and price >= state.scales[market].price_decimal(level):
-            self._sell_out(market, "target")
+            self._sell_out(market, f"target by the bot: the price is {plain(price)}")
 
     def _price(self, market: str) -> Decimal | None:
         """Return the price now; None where it cannot be read, which changes nothing."""

@@ -12,7 +12,9 @@ from tests.support.builders import BTC, d, fill, report, rules
 from tradebot.engine.state import fold
 from tradebot.model import event as ev
 from tradebot.model.order import Leg, OrderStatus, Outcome, Unsent
+from tradebot.ports import AlertLevel
 from tradebot.runtime.session import Session
+from tradebot.runtime.telling import news
 
 STOPPED = rules(stop_ppm=50_000)
 AIMED = rules(stop_ppm=50_000, target_ppm=100_000)
@@ -90,7 +92,11 @@ def test_forty_seconds_bare_call_the_owner_once_and_lock_the_market() -> None:
     list(wakes(bot, 200))
     (page,) = pages(bot)
     assert (page.at, page.market, page.since) == (NOW + 40_000, BTC, NOW)
-    assert page.reason == "neither its stop nor its sale was taken"
+    told = news(page, bot.state)
+    assert told is not None
+    assert (told.level, told.kind) == (AlertLevel.CRITICAL, "stop")
+    why = "neither its stop nor its sale was taken"
+    assert told.text == f"BTC/USDT has had no stop for 40 s: {why}"
     assert bot.state.locks == {(BTC, "protection"): "its position has no stop"}
     assert bot.journal.kinds().count("market_locked") == 1
 
@@ -278,7 +284,7 @@ def test_price_at_the_missing_stop_does_not_wait_for_the_next_try() -> None:
     bot.broker.prices = {BTC: d(95)}
     assert wake(bot, 56) == SALE
     intended = [each for each in bot.journal.kept if isinstance(each, ev.OrderIntended)]
-    assert intended[-1].reason == "the price of 95 is at the stop that does not rest"
+    assert intended[-1].reason == "stop by the bot: the price is 95"
 
 
 def test_price_that_cannot_be_read_changes_nothing() -> None:
