@@ -26,6 +26,7 @@ from tradebot.model.order import (
     Unsent,
 )
 from tradebot.ports import Broker
+from tradebot.sandbox.book import Book
 from tradebot.sandbox.server import SandboxServer
 
 CANDLES = "100 100 100/120/80/100 100 100"
@@ -33,10 +34,11 @@ BINANCE = "https://api.binance.com/"
 
 
 class World:
-    """A broker and the passing of its exchange's time."""
+    """A broker, its exchange's book, and the passing of the exchange's time."""
 
-    def __init__(self, broker: Broker, advance: Callable[[int], None]) -> None:
+    def __init__(self, broker: Broker, made: Book, advance: Callable[[int], None]) -> None:
         self.broker = broker
+        self.book = made
         self.advance = advance
 
     def bought(self, quantity: str = "1") -> None:
@@ -48,14 +50,15 @@ class World:
 def simulated() -> Iterator[World]:
     made = book(CANDLES)
     broker = SimulatedBroker(made, tokens=TokensForAll(), clock=FakeClock())
-    yield World(broker, made.advance_to)
+    yield World(broker, made, made.advance_to)
 
 
 def over_http() -> Iterator[World]:
-    server = SandboxServer(book(CANDLES), api_key=KEY, secret=SECRET)
+    made = book(CANDLES)
+    server = SandboxServer(made, api_key=KEY, secret=SECRET)
     client = _client(server)
     broker = CcxtBroker(client, prefix="tb-", tokens=TokensForAll(), clock=FakeClock())
-    yield World(broker, server.advance_to)
+    yield World(broker, made, server.advance_to)
     client.close()
     server.stop()
 
