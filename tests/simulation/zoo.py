@@ -232,7 +232,7 @@ BUGS = (
     ),
     Bug(
         "a position is guarded beside an order in doubt",
-        ((protect.guard, "if is_under_way(state, market)", "if False"),),
+        ((protect.guard, "if is_moving(order)", "if False"),),
     ),
     Bug(
         "an entry whose cancel was not answered is taken for gone",

@@ -13,7 +13,7 @@ BARE_BUGS = (
     ),
     Bug(
         "the owner is not called",
-        ((Guard._page, "if now - since < PAGE_MS or", "if now > 0 or"),),
+        ((Guard._page, "if now - since < PAGE_MS", "if now > 0"),),
     ),
     Bug(
         "the owner is called, and the market stays open",
@@ -52,7 +52,7 @@ BARE_BUGS = (
     ),
     Bug(
         "a sale is made beside an order in doubt",
-        ((protect.is_under_way, "order.status in IN_DOUBT or ", ""),),
+        ((protect.is_moving, "order.status in IN_DOUBT or ", ""),),
     ),
 )
 # Worlds do not show these, since the stop that is refused is sold at once, and a price that falls

@@ -61,6 +61,7 @@ class Actor(Books, Protocol):
 class _Bare:
     """A position without its stop: what was tried last, and when to try again once it is late."""
 
+    since: int | None
     is_tried: bool = False
     was_protecting: bool = False
     due: int = 0
@@ -155,7 +156,10 @@ class Guard:
         return sorted(bare)
 
     def _deal_with(self, market: str) -> None:
-        bare = self._bare.setdefault(market, _Bare())
+        bare, since = self._bare.get(market), self._watch.since(market)
+        if bare is None or bare.since != since:
+            # Guarded meanwhile, and bare again: nothing of the last time counts.
+            bare = self._bare[market] = _Bare(since)
         if is_under_way(self._session.state, market):
             bare.is_tried, bare.due = True, 0  # What becomes of it is news, and acted on at once.
         elif self._clock.now_ms() >= bare.due:
@@ -250,9 +254,11 @@ class Guard:
 
     def _page(self, market: str) -> None:
         """Call the owner once a position has been bare for too long, and lock its market."""
-        now, since = self._clock.now_ms(), self._since(market)
         state = self._session.state
-        if now - since < PAGE_MS or (market, CAUSE) in state.locks:
+        if (market, CAUSE) in state.locks:
+            return
+        now, since = self._clock.now_ms(), self._since(market)
+        if now - since < PAGE_MS:
             return
         orders = ", ".join(f"its {each.leg} is {each.status}" for each in state.orders.of(market))
         reason = orders or "neither its stop nor its sale was taken"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.bot import FLAT, NOW, Bot
+from tests.support.bot import FLAT, LONG, NOW, Bot
 from tests.support.builders import BTC, d, fill, report, rules
 from tradebot.engine.state import fold
 from tradebot.model import event as ev
@@ -106,6 +106,16 @@ def test_tries_go_on_for_ever_after_10_20_40_and_every_60_seconds() -> None:
     list(wakes(bot, 38))
     tried = [second for second, legs in wakes(bot, 300) if legs]
     assert tried == [40, 50, 70, 110, 170, 230, 290]
+
+
+def test_stop_that_was_had_and_lost_begins_the_clock_anew() -> None:
+    bot = refused()
+    list(wakes(bot, 52))
+    bot.broker.script = ["accepted", *["rejected"] * 20]
+    bot.step("100", LONG, hour=2)
+    stop = next(each for each in bot.state.orders.of(BTC) if each.leg is Leg.STOP)
+    bot.broker.reports[stop.id] = report(stop, OrderStatus.EXPIRED)
+    assert [legs for _, legs in wakes(bot, 3610)] == [BOTH] * 5
 
 
 def test_stop_that_is_taken_at_last_lifts_the_lock() -> None:
