@@ -16,6 +16,13 @@ SCHEMA = "tradebot.reconcile/1"
 COINS = ["COIN", "JOURNAL>", "WITH ITS FILLS>", "EXCHANGE>", "DIFFERENCE>", "WHAT IT MEANS"]
 ORDERS = ["ORDER", "MARKET", "JOURNAL", "EXCHANGE", "WHAT IT MEANS"]
 MEANINGS = {
+    "order_not_in_journal": "not in this journal: another tradebot's, or an older journal's",
+    "order_twice": "not the journal's own: a copy of this journal trades, too",
+    "order_revived": "never was there by the journal, and is",
+    "order_open_unexpectedly": "has ended by the journal, and is open",
+    "order_gone": "rests by the journal, and is not open",
+    "fills_missing": "has fills that are not booked",
+    "fills_unproved": "has fills in the books that the exchange does not tell",
     "position_short": "less than the bot's position: sold or withdrawn by hand?",
     "rest_short": "only a rest too small to sell is gone",
     "cash_short": "less cash than the books: spent or withdrawn by hand?",
@@ -138,7 +145,7 @@ def _text(name: str, answer: Answered) -> str:
         parts.append("Trading is halted; the next `tradebot run` compares again before it trades.")
     parts += [f"Not done: {each}" for each in answer.problems]
     if seen.differences or seen.waiting.locks:
-        parts += [WORDS, f"    tradebot reconcile adopt {_first(seen)} --reason TEXT"]
+        parts += [WORDS, f"    tradebot reconcile {_example(seen)} --reason TEXT"]
     return "\n".join(parts)
 
 
@@ -167,12 +174,9 @@ def _order_row(each: Ordered) -> list[object]:
 
 
 def _means(each: Coin | Ordered) -> str:
-    difference = each.difference
-    if difference is None:
+    if each.difference is None:
         return "agrees"
-    if each.is_ignored:
-        return "left as it is, by your word"
-    return MEANINGS.get(difference.kind.value) or difference.text.partition(": ")[2]
+    return "left as it is, by your word" if each.is_ignored else MEANINGS[each.difference.kind]
 
 
 def _locks(waits: Waiting) -> list[str]:
@@ -182,8 +186,12 @@ def _locks(waits: Waiting) -> list[str]:
     ]
 
 
-def _first(seen: Compared) -> str:
-    """Return what to name in an example: what locks, before what is only named."""
-    differences = sorted(seen.differences, key=lambda each: not each.markets)
-    subjects = [each.subject for each in differences] or list(seen.waiting.locks)
-    return subjects[0].partition(":")[2] or subjects[0]
+def _example(seen: Compared) -> str:
+    """Return a word and its subject, as they may be typed: what locks, before what is named."""
+    if not seen.differences:
+        return f"adopt {next(iter(seen.waiting.locks)).partition(':')[2]}"
+    first = min(seen.differences, key=lambda each: not each.markets)
+    # Nobody else's order can be taken into the books: it is left, and its coins are adopted.
+    is_order = any(each.difference == first for each in seen.orders)
+    subject = first.subject.partition(":")[2] or first.subject
+    return f"{'ignore' if is_order else 'adopt'} {subject}"

@@ -199,6 +199,9 @@ class _Desk:
             raise UsageError(f"{scope} is no market to close", hint="name one, such as BTC/USDT")
         markets = sorted(state.markets) if where is None else [where]
         lines = [f"closing {symbol_of(market)}: {self._of(market)}" for market in markets]
+        unknown = set(self._session.open_orders()) - set(state.orders.unsettled)
+        if where is None and unknown:
+            lines.append(f"cancelling open orders that the journal does not know: {len(unknown)}")
         if self._asked.is_dry:
             return lines
         now = self._bot.clock.now_ms()

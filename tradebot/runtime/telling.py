@@ -6,6 +6,7 @@ Law: amounts are told as the books hold them; nothing is told that is not on dis
 from dataclasses import dataclass
 from decimal import Decimal
 
+from tradebot.engine.compare import SURE_AT_ONCE
 from tradebot.engine.remedies import CAUSE, NOTED
 from tradebot.engine.state import State
 from tradebot.model import event as ev
@@ -82,6 +83,8 @@ def _adjustment(event: ev.Event) -> News | None:
             held = f"{plain(event.after)}, not {plain(event.before)}"
             text = f"the balance of {event.asset} is {held}: {event.reason}"
             return News(event.at, AlertLevel.WARNING, "error", text)
+        case ev.DifferenceFound(kind=kind) if kind in SURE_AT_ONCE:
+            return None  # Trading halts for it, and that is told.
         case ev.DifferenceFound():
             level = AlertLevel.WARNING if event.kind in NOTED else AlertLevel.ERROR
             return News(event.at, level, "error", event.text)

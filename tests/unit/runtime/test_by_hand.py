@@ -203,6 +203,17 @@ def test_close_sells_the_position_of_one_market_and_keeps_the_other() -> None:
     assert intended.reason == "a test"
 
 
+def test_close_of_everything_cancels_what_the_journal_does_not_know() -> None:
+    made = Compared()
+    made.broker.reports["tb-9"] = report("tb-9", OrderStatus.ACCEPTED)
+    said = "cancelling open orders that the journal does not know: 1"
+    assert said in say(made, Word.CLOSE, is_dry=True).done
+    assert made.broker.open_order_filled()
+    assert said in say(made, Word.CLOSE).done
+    assert not made.broker.open_order_filled()
+    assert said not in say(made, Word.CLOSE).done
+
+
 def test_close_goes_on_while_trading_is_halted() -> None:
     made = held()
     made.bot.session.halt("another tradebot")
