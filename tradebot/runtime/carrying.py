@@ -9,7 +9,6 @@ from contextlib import suppress
 from tradebot.adapters.gate_tokens import GateTokens
 from tradebot.engine.actions import Action, Cancel, Place, PlaceOco, Refuse, Replace
 from tradebot.engine.entries import resting_entry
-from tradebot.engine.protect import PROTECTIVE
 from tradebot.engine.reconcile import outcome_events, report_events
 from tradebot.errors import ExchangeUnavailable
 from tradebot.model import event as ev
@@ -154,11 +153,8 @@ class Carrier:
 
     def _settle_siblings(self, order: Order) -> None:
         """Book the end of the OCO sibling that the exchange cancelled with `order`."""
-        if order.leg not in PROTECTIVE:
-            return
         for other in self._books.state.orders.of(order.market):
-            is_sibling = other.leg in PROTECTIVE and other.closed_at == order.closed_at
-            if is_sibling and other.status in RESTING:
+            if other.status in RESTING and other.closed_at == order.closed_at:
                 self._settler.settle_order(other)
 
     def cancel_all(self, reason: str) -> None:

@@ -20,6 +20,7 @@ from tests.support.builders import (
 )
 from tradebot.engine.actions import Action, Cancel, Place, Refuse, Replace
 from tradebot.engine.decide import decide
+from tradebot.engine.entries import resting_entry
 from tradebot.engine.protect import protect, sell_out
 from tradebot.engine.rules.entries import limit_price
 from tradebot.engine.settings import Rules
@@ -161,6 +162,11 @@ def test_entry_in_a_market_that_was_locked_is_cancelled() -> None:
 @pytest.mark.parametrize("status", [OrderStatus.SENT, OrderStatus.UNKNOWN])
 def test_entry_in_doubt_is_neither_cancelled_nor_followed_by_another(status: OrderStatus) -> None:
     assert _decided(state_with(orders=[_resting(status=status)])) == ()
+
+
+def test_only_an_entry_counts_as_one() -> None:
+    exit_at_a_limit = replace(_resting("sell 5 BTC @ 98"), leg=Leg.EXIT)
+    assert resting_entry([exit_at_a_limit, _resting()]) == _resting()
 
 
 def test_entry_at_the_market_takes_its_place_when_the_rules_change() -> None:

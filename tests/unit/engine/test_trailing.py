@@ -132,6 +132,11 @@ def test_stop_of_another_quantity_than_is_held_is_replaced(rests: str) -> None:
     assert (intent.quantity, intent.stop_price, intent.sequence) == (d(2), d(95), 1)
 
 
+def test_stop_of_another_quantity_keeps_its_price_though_the_rules_want_it_lower() -> None:
+    resting, by = stop_order("sell 1.5 BTC @ 97"), rules(stop_ppm=50_000)
+    assert _replacing(_decided(_held(resting, stop="0"), by, text="100")).stop_price == d(97)
+
+
 def test_stop_that_has_begun_to_fill_is_of_what_is_left() -> None:
     resting = stop_order("sell 3 BTC @ 95", filled=d(1), status=OrderStatus.PARTIAL)
     assert _decided(_held(resting), text="100") == ()

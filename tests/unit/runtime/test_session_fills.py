@@ -3,11 +3,23 @@
 import pytest
 
 from tests.support.bot import FLAT, NOW, Bot
-from tests.support.builders import BTC, d, fill, report, rules
+from tests.support.builders import (
+    BTC,
+    ETH,
+    HOUR,
+    booked,
+    d,
+    fill,
+    order,
+    report,
+    rules,
+    state_with,
+)
+from tradebot.engine.reconcile import overfilled
 from tradebot.engine.state import fold
 from tradebot.model import event as ev
 from tradebot.model.account import TradingState
-from tradebot.model.order import Approved, Fill, Leg, OrderStatus, Outcome, Side
+from tradebot.model.order import Approved, Fill, Leg, Order, OrderStatus, Outcome, Side
 from tradebot.ports import AlertLevel
 from tradebot.runtime.telling import news
 
@@ -126,6 +138,58 @@ def test_second_overfill_is_booked_and_not_told_as_a_second_halt() -> None:
     bot.session.settle()
     assert bot.state.positions[BTC].quantity == d(-1)
     assert bot.journal.kinds().count("trading_state_changed") == 1
+
+
+def _with_entry_elsewhere() -> Bot:
+    """Return a bot that holds 5 BTC under a stop, and whose limit entry in ETH rests."""
+    by = rules(stop_ppm=50_000, fraction_ppm=500_000, entry_ms_max=HOUR, reprice_max=3)
+    bot = Bot("filled", by=by, markets=2)
+    bot.step_all("100 100")
+    return bot
+
+
+def _entry_filled(entry: Order) -> Outcome:
+    """Return the answer to a cancel that finds a coin of the entry bought."""
+    return report(entry, S.CANCELLED, fill("1 @ 100", trade_id="e1"))
+
+
+def test_overfill_cancels_entries_of_other_markets_and_books_what_they_bought_once() -> None:
+    """Symptom: the look went on with ETH as it was before, and its fill was journalled twice."""
+    bot = _with_entry_elsewhere()
+    stop = bot.order(Leg.STOP)
+    bot.broker.reports[stop.id] = report(stop, S.FILLED, fill("6 @ 95", trade_id="s", at=NOW + 9))
+    (entry,) = bot.state.orders.of(ETH)
+    bot.broker.reports[entry.id] = report(entry, S.PARTIAL, fill("1 @ 100", trade_id="e1"))
+    bot.broker.cancels = [_entry_filled]
+    bot.session.settle()
+    assert bot.state.trading is TradingState.HALTED
+    assert bot.state.orders.settled[entry.id].status is S.CANCELLED
+    fills = [each for each in bot.journal.kept if isinstance(each, ev.FillBooked)]
+    assert [each.fill.trade_id for each in fills if each.market == ETH] == ["e1"]
+
+
+def test_order_that_a_halt_has_cancelled_already_is_not_cancelled_again() -> None:
+    """The first of two cancels finds an over-fill, and the halt cancels the second's order."""
+    bot = Bot(by=rules(stop_ppm=50_000, fraction_ppm=500_000, entry_ms_max=9 * HOUR, reprice_max=3))
+    bot.step()
+    entry = bot.order(Leg.ENTRY)
+    bot.broker.reports[entry.id] = report(entry, S.PARTIAL, fill("2 @ 100", trade_id="e1"))
+    bot.broker.cancels = ["unknown"]
+    bot.session.settle()
+
+    def over(stop: Order) -> Outcome:
+        return report(stop, S.FILLED, fill("3 @ 95", trade_id="s"))
+
+    bot.broker.cancels = [over]
+    bot.broker.cancelled.clear()
+    bot.step("100", FLAT, 2)
+    assert bot.broker.cancelled == [bot.order(Leg.STOP).id, entry.id]
+
+
+def test_trade_told_again_is_no_overfill() -> None:
+    out = order("buy 1 BTC @ 100", filled=d(1), trade_ids=("1",), status=S.FILLED)
+    assert overfilled(state_with(orders=[out]), [booked(out, fill("1 @ 100"))]) == ""
+    assert overfilled(state_with(), [booked(out, fill("9 @ 100"))]) == "", "no order to exceed"
 
 
 # --- late ---------------------------------------------------------------------------------------
