@@ -136,7 +136,7 @@ class ReconcileSection(Section):
     """How often the books are compared with the exchange, and what they are guarded by."""
 
     every_seconds: int = Field(300, ge=10, le=86_400)
-    requests_max: int = Field(50, ge=4, le=1_000)
+    requests_max: int = Field(20, ge=4, le=1_000)
     dead_man_seconds: int = Field(60, ge=0, le=3_600)
 
     @field_validator("dead_man_seconds")

@@ -76,6 +76,8 @@ class Reconciler:
         self._doubts: dict[tuple[str, str, str], tuple[int, Difference]] = {}
         self._books_then: tuple[object, ...] = ()
         self._is_unsure = False
+        # The exchange was out of reach, and nothing was compared since.
+        self.is_lost = False
         self._halted = ""
 
     # --- when -----------------------------------------------------------------------------------
@@ -109,6 +111,7 @@ class Reconciler:
         """Take in that the exchange was out of reach: all is compared again once it is back."""
         self._due = 0
         self._waiting = []
+        self.is_lost = True
 
     # --- one look -------------------------------------------------------------------------------
 
@@ -123,6 +126,7 @@ class Reconciler:
         markets = self._chosen()
         sight = self.look(markets)
         self._waiting = [each for each in self._waiting if each not in sight.orders]
+        self.is_lost = False
         before = self._books.state
         orders = self.settled(self.order_differences(sight), sight)
         state = self._books.state

@@ -87,8 +87,13 @@ class Trader:
         """
         try:
             self.session.settle(before_stops=self._switch)
-            failed = self._compare(now_ms)
+            # Comparing takes seconds, in which the price of a signal moves on: it comes after,
+            # unless nobody knows what has happened meanwhile.
+            is_first = self._reconciler is not None and self._reconciler.is_lost
+            failed = self._compare(now_ms) if is_first else None
             ticked = self._decide_closed(now_ms)
+            if not is_first:
+                failed = self._compare(now_ms)
         except ExchangeUnavailable:
             if self._reconciler is not None:
                 self._reconciler.lost()

@@ -17,6 +17,7 @@ from tradebot.adapters.ccxt_client import CcxtClient, ClientSettings
 from tradebot.engine.dead_man import is_dead_man_wanted
 from tradebot.engine.state import State
 from tradebot.model.order import Order, OrderStatus
+from tradebot.runtime.config import ReconcileSection
 from tradebot.runtime.dead_man import DeadMan
 
 ENTRY = order("buy 1 BTC @ 100")
@@ -114,6 +115,12 @@ def test_switch_that_a_dead_bot_left_armed_is_called_off_at_the_start() -> None:
     broker = FakeBroker()
     DeadMan(broker, FakeClock(), seconds=60).update(state_with(positions=HELD))
     assert broker.diary == ["wire: dead man 0"]
+
+
+@pytest.mark.parametrize("seconds", [1, 29])
+def test_switch_that_would_go_off_between_two_wakes_is_refused(seconds: int) -> None:
+    with pytest.raises(ValueError, match=f"{seconds} would cancel orders between two wakes"):
+        ReconcileSection(dead_man_seconds=seconds)
 
 
 def test_switch_of_no_seconds_is_never_used() -> None:

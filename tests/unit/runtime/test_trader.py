@@ -11,7 +11,7 @@ from tests.support.compared import Compared, held, unknown_order
 from tradebot.errors import BooksDisagree, ExchangeUnavailable
 from tradebot.model import event as ev
 from tradebot.model.account import TradingState
-from tradebot.model.order import Leg, OrderStatus
+from tradebot.model.order import Approved, Leg, OrderStatus
 from tradebot.model.signal import Signal
 from tradebot.runtime.dead_man import DeadMan
 from tradebot.runtime.feed import Reading
@@ -71,6 +71,10 @@ class Traded:
         """Wake after some time."""
         self.bot.clock.now += after_ms
         self.trader.tick(self.bot.clock.now)
+
+    def note_looks(self, approved: Approved) -> None:
+        """Note in the diary how often the account was compared before this order."""
+        self.bot.diary.append(f"looked {self.looks()}")
 
     def looks(self) -> int:
         """Return how often the account was compared."""
@@ -160,6 +164,27 @@ def test_lost_connection_is_followed_by_a_comparison() -> None:
     assert traded.looks() == 2
     traded.tick(SOON_MS)
     assert traded.looks() == 2
+
+
+def test_candle_that_closed_is_decided_before_a_routine_comparison_and_after_one_of_an_outage(
+) -> None:
+    for is_lost in (False, True):
+        made = Compared()
+        traded = Traded(made)
+        traded.trader.start(NOW)
+        if is_lost:
+            traded.feed.is_reachable = False
+            with pytest.raises(ExchangeUnavailable):
+                traded.tick(1_000)
+            traded.feed.is_reachable = True
+        looks = traded.looks()
+        made.broker.on_place = traded.note_looks
+        traded.bot.clock.now = NOW + HOUR
+        traded.feed.close(NOW + HOUR, LONG)
+        traded.tick()
+        first = next(line for line in made.bot.diary if line.startswith("looked"))
+        assert first == f"looked {looks + is_lost}"
+        assert traded.looks() == looks + 1
 
 
 def test_second_instance_that_is_found_while_running_halts() -> None:
