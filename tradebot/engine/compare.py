@@ -120,6 +120,11 @@ class Sight:
 
 def is_settled(state: State, sight: Sight) -> bool:
     """Return whether balances can be compared: no order is in doubt, and no fill on its way."""
+    for listed in (each for orders in sight.orders.values() for each in orders):
+        known = state.orders.get(listed.order_id)
+        # The list of open orders may be older than this one, and than the balances.
+        if known is not None and listed.filled > known.filled:
+            return False
     return all(
         order.status in RESTING and sight.open_filled.get(order.id) == order.filled
         for order in state.orders.unsettled.values()

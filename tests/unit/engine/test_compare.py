@@ -345,3 +345,15 @@ def test_balances_count_only_where_no_order_is_in_doubt(
     status: OrderStatus, is_open: dict[str, str], expected: bool
 ) -> None:
     assert is_settled(state_with(orders=[known(status)]), sight(is_open=is_open)) is expected
+
+
+@pytest.mark.parametrize("status", [OrderStatus.ACCEPTED, OrderStatus.CANCELLED])
+@pytest.mark.parametrize(("filled", "expected"), [("0", True), ("0.4", False)])
+def test_balances_do_not_count_while_a_list_tells_more_fills_than_the_books(
+    status: OrderStatus, filled: str, expected: bool
+) -> None:
+    """An old list of open orders hid a sale: its position was shrunk, and then sold once more."""
+    here = known(status)
+    is_open = {here.id: "0"} if status is OrderStatus.ACCEPTED else {}
+    seen = sight([listed(here, filled=filled)], is_open=is_open)
+    assert is_settled(state_with(orders=[here]), seen) is expected
