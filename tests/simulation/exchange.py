@@ -3,16 +3,28 @@
 Law: nothing here lies; what is late, lost or old is the broker's affair.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from random import Random
 from typing import Protocol
 
+from tests.simulation.names import is_ours
+from tradebot.adapters.simulated import BookDoor
 from tradebot.engine.fills import Filled
 from tradebot.engine.rules.costs import sell_price
-from tradebot.model.order import OrderKind
+from tradebot.model.order import ListedOrder, OrderKind
 from tradebot.sandbox.book import Book
 from tradebot.sandbox.filters import PRICED
-from tradebot.sandbox.listing import BookOrder, BookTrade, Listing, OrderRequest, Pieces, whole
+from tradebot.sandbox.listing import (
+    BookOrder,
+    BookTrade,
+    Listing,
+    OrderRequest,
+    Pieces,
+    SandboxRejection,
+    whole,
+)
 
 PIECES_MAX = 3
 
@@ -55,6 +67,37 @@ class PiecesBook(Book):
         self._hits = hits
         self.pieces = self._drawn
         self.witness: Witness | None = None
+        # Symbols in which nothing can be placed, and ids of orders that nobody knows any more.
+        self.halted: set[str] = set()
+        self.vanished: set[str] = set()
+        # Somebody else is at work on an order of his own.
+        self.is_others_doing = False
+
+    def check(self, request: OrderRequest, *others: OrderRequest) -> Listing:
+        """Refuse everything in a market that is halted; else as the book does."""
+        if request.symbol in self.halted:
+            raise SandboxRejection(-1013, "Market is closed.")
+        return super().check(request, *others)
+
+    def halt(self, symbol: str, from_ms: int, until_ms: int) -> None:
+        """Take no orders in a market from now on, and let none of its candles open in that span."""
+        listing = self.listings[symbol]
+        first = bisect_left(listing.opened_at, from_ms)
+        last = bisect_left(listing.opened_at, until_ms)
+        for name in ("opened_at", "closed_at", "open", "high", "low", "close", "volume"):
+            column = getattr(listing, name)
+            del column[first:last]
+        self.halted.add(symbol)
+
+    def vanish(self, order: BookOrder) -> list[BookOrder]:
+        """Forget an open order and its OCO sibling, as a testnet that is wiped; free its coins."""
+        linked = self._linked(order)
+        self._unlock(order)
+        for each in linked:
+            self._end(each, "VANISHED")
+            del self.by_client_id[each.client_id]
+            self.vanished.add(each.client_id)
+        return linked
 
     def fill_at_once(self, order: BookOrder) -> None:
         """Fill a resting order now: the price has just touched it, for a moment."""
@@ -102,3 +145,31 @@ class PiecesBook(Book):
         )
         stays = order.kind in PRICED or self._hits("expire")
         return Pieces(pieces[:-1], False) if stays else Pieces(pieces, True)
+
+
+class OwnDoor(BookDoor):
+    """What can be asked of the book: our orders, and none that has vanished."""
+
+    def __init__(self, book: PiecesBook) -> None:
+        super().__init__(book)
+        self._pieces = book
+
+    def open_order_filled(self) -> Mapping[str, Decimal]:
+        """Return how much each open order of ours has filled, by our id."""
+        found = super().open_order_filled()
+        return {order_id: filled for order_id, filled in found.items() if is_ours(order_id)}
+
+    def listed_orders(self, market: str, since_ms: int) -> Sequence[ListedOrder]:
+        """Return our orders of one market since a time."""
+        vanished = self._pieces.vanished
+        return [
+            each
+            for each in super().listed_orders(market, since_ms)
+            if is_ours(each.order_id) and each.order_id not in vanished
+        ]
+
+    def cancel_own(self) -> None:
+        """Cancel every open order of ours."""
+        for order in [each for each in self._book.open_orders.values() if is_ours(each.client_id)]:
+            if order.order_id in self._book.open_orders:
+                self._book.cancel(order)

@@ -25,6 +25,13 @@ class Column:
     closed_at: list[int]
     exposures: list[int | None]
 
+    def take_out(self, from_ms: int, until_ms: int) -> None:
+        """Let no candle open in this span."""
+        first = bisect_right(self.closed_at, from_ms)
+        last = bisect_right(self.closed_at, until_ms)
+        for each in (self.candles, self.closed_at, self.exposures):
+            del each[first:last]
+
 
 def column(listing: Listing, timeframe_ms: int, draw: Random) -> Column:
     """Return the bot's candles of a listing, with exposures that come in spells."""

@@ -7,6 +7,8 @@ from random import Random
 
 from tests.simulation.exchange import PiecesBook
 from tests.simulation.feed import Column, column
+from tests.simulation.limits import Caps
+from tests.simulation.names import BOT
 from tests.simulation.options import DAY, Options
 from tests.simulation.rows import Listed
 from tradebot.engine.settings import Rules, Sizing
@@ -18,7 +20,6 @@ from tradebot.sandbox.synthetic import synthetic_market
 
 CASH = Decimal(10_000)
 FOREIGN = Decimal("0.5")
-BOT = "main"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,15 @@ class Ground:
             )
             for each in self.markets
         }
+
+    def caps(self) -> Caps:
+        """Return the limits that the bot trades under."""
+        return Caps(
+            positions_max=self.rules.open_positions_max,
+            position_ppm_max=self.rules.position_ppm_max,
+            exposure_ppm_max=self.rules.exposure_ppm_max,
+            timeframe_ms=self.options.timeframe_ms,
+        )
 
     def started(self, now: int) -> SessionStarted:
         """Return the first event of the journal."""

@@ -32,6 +32,31 @@ RATES: dict[str, tuple[float, float]] = {
 # How many a day.
 DAILY: dict[str, tuple[float, float]] = {"outages": (0.5, 4.0), "kills": (0.3, 1.5)}
 
+# The same, drawn apart: the rest of a seed's world stays as it was.
+MORE_RATES: dict[str, tuple[float, float]] = {
+    "garbage": (0.03, 0.2),  # an answer that is none: it has happened, or not
+    "clock": (0.02, 0.15),  # refused for its time, and nothing has happened
+    "stall": (0.0005, 0.005),  # the journal takes three seconds for an append
+    "account_lag": (0.05, 0.4),  # balances and lists are as they were before a fill
+}
+MORE_DAILY: dict[str, tuple[float, float]] = {
+    "ban": (0.5, 4.0),  # for minutes the exchange refuses whatever we ask
+    "halt": (0.3, 1.5),  # for hours a market takes no orders and makes no candles
+}
+# What others do to the account, its owner or the exchange: none of it in one world of three.
+BY_HAND: dict[str, tuple[float, float]] = {
+    "cancel_by_hand": (0.5, 4.0),  # an order of ours is cancelled
+    "vanish": (0.5, 4.0),  # an order of ours is at no endpoint any more: a testnet is wiped
+    "cash_by_hand": (0.3, 2.0),  # quote is paid in, or taken out
+    "coins_taken": (0.5, 3.0),  # base coins are sold or taken out, the bot's among them
+    "coins_paid_in": (0.3, 2.0),  # base coins come in
+    "order_of_others": (0.3, 2.0),  # an order without our mark rests beside ours
+}
+# The bot's clock and the exchange's: how far one may be ahead of the other.
+AHEAD_MS_MAX = 900
+# One world of so many keeps its journal on a disk.
+DISK_EVERY = 50
+
 SHAPES = (
     (15 * MINUTE, 5 * MINUTE),
     (30 * MINUTE, 10 * MINUTE),
@@ -61,15 +86,19 @@ class Options:
     # A part of the week under faults, then one without, and so on: hours of both.
     faulty_hours: tuple[int, ...] = field(default=())
     healed_hours: int = 3
+    ahead_ms: int = 0
+    is_on_disk: bool = False
 
     def told(self) -> str:
         """Return the options in a few lines, for a person who has a failing seed."""
         faults = {name: rate for name, rate in self.faults.items() if rate}
+        where = "on disk" if self.is_on_disk else "in memory"
         return (
             f"seed {self.seed}: {' '.join(self.symbols)}, {self.timeframe_ms // MINUTE} m candles, "
             f"the exchange's {self.exchange_ms // MINUTE} m, gaps {self.gap_rate}, "
             f"lag up to {self.lag_ms_max} ms, foreign coins {self.has_foreign_coins}, "
-            f"slippage {self.slippage_ppm}, fee in {self.fee_asset}, crash at {self.crash_at}\n"
+            f"slippage {self.slippage_ppm}, fee in {self.fee_asset}, crash at {self.crash_at}, "
+            f"clock ahead {self.ahead_ms} ms, journal {where}\n"
             f"  rules {self.rules}\n  faults {faults}\n  faulty hours {self.faulty_hours}"
         )
 
@@ -94,9 +123,11 @@ def drawn(seed: int, *, days: int = 7, crash_at: tuple[str, int] = ("", 0)) -> O
         slippage_ppm=draw.choice((0, 500)),
         fee_asset=draw.choice(("received", "quote")),
         rules=_rules(draw) | _entries(seed, timeframe_ms),
-        faults=faults,
+        faults=faults | _mishaps(seed),
         crash_at=crash_at,
         faulty_hours=tuple(draw.choice((4, 12, 20, 30)) for _ in range(24)),
+        ahead_ms=_ahead_ms(seed),
+        is_on_disk=seed % DISK_EVERY == 0,
     )
 
 
@@ -127,3 +158,19 @@ def _entries(seed: int, timeframe_ms: int) -> dict[str, Any]:
         "entry_offset_ppm": draw.choice((0, 1_000, 4_000)),
         "reprice_max": draw.choice((0, 1, 3, 3)),
     }
+
+
+def _mishaps(seed: int) -> dict[str, float]:
+    draw = Random(f"mishaps {seed}")  # noqa: S311  # a seeded test, no secret
+    rates = {
+        name: draw.choice((0.0, low, high))
+        for name, (low, high) in (*MORE_RATES.items(), *MORE_DAILY.items())
+    }
+    is_touched = draw.choice((False, True, True))
+    by_hand = {name: draw.choice((0.0, low, high)) for name, (low, high) in BY_HAND.items()}
+    return rates | {name: rate if is_touched else 0.0 for name, rate in by_hand.items()}
+
+
+def _ahead_ms(seed: int) -> int:
+    draw = Random(f"clock {seed}")  # noqa: S311  # a seeded test, no secret
+    return draw.choice((0, draw.randint(-AHEAD_MS_MAX, AHEAD_MS_MAX)))

@@ -14,6 +14,9 @@ from tests.simulation.rows import There
 # sell it; then its owner has been called. While it is bare the bot looks so often.
 PROTECTING_MS, EXITING_MS, LOOK_MS = 10_000, 30_000, 2_000
 BOUND_MS = PROTECTING_MS + EXITING_MS + LOOK_MS
+# That others took a stop away is found by reads, and proved by two of them: they may be old, and
+# fail many times in a row.
+FOUND_MS = 600_000
 # Ways of counting: all; while the bot was alive and the exchange in reach; of that until covered
 # or paged; of that with no call of the bot under way.
 ALL, ABLE, SILENT, IDLE = "in all", "able to act", "until covered or paged", "no call under way"
@@ -65,6 +68,8 @@ class Protection:
     paged: set[str] = field(default_factory=set)
     locked: set[str] = field(default_factory=set)
     _since: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    # Orders that others took away from a market, and the bot's books have them still.
+    _hidden: dict[str, set[str]] = field(default_factory=dict)
     # The bot is dead, or the exchange out of reach; or a call is under way.
     _helpless: Stopwatch = field(default_factory=Stopwatch)
     _excused: Stopwatch = field(default_factory=Stopwatch)
@@ -84,6 +89,24 @@ class Protection:
             self._count(ALL, time - self._since[market][0])
             self._count(ABLE, self._able_ms(time, market))
             self.bare_ms += time - self._since.pop(market)[0]
+            self._hidden.pop(market, None)
+
+    def hide(self, market: str, order_id: str) -> None:
+        """Note that others took an order of the market away, which the bot cannot know at once."""
+        if market in self._since:
+            self._hidden.setdefault(market, set()).add(order_id)
+
+    def found(self, time: int, market: str, order_id: str) -> None:
+        """Note that the bot's books say so; once they know all, it must not stay bare."""
+        hidden = self._hidden.get(market, set())
+        hidden.discard(order_id)
+        if market in self._hidden and not hidden:
+            del self._hidden[market]
+            begun = self._since[market][0]
+            # As if nobody could have helped before.
+            helpless = self._helpless.read(time) - (time - begun)
+            excused = self._excused.read(time) - (time - begun)
+            self._since[market] = begun, helpless, excused
 
     def is_covered(self, market: str) -> bool:
         """Return whether the market's position is covered."""
@@ -94,7 +117,8 @@ class Protection:
         return [
             market
             for market in self._since
-            if market not in self.locked and self._idle_ms(time, market) > BOUND_MS
+            if market not in self.locked
+            and self._idle_ms(time, market) > (FOUND_MS if market in self._hidden else BOUND_MS)
         ]
 
     def _able_ms(self, time: int, market: str) -> int:
@@ -106,7 +130,7 @@ class Protection:
         return time - since - (self._excused.read(time) - excused)
 
     def _end_of_silence(self, time: int, market: str) -> None:
-        if market in self._since and market not in self.locked:
+        if market in self._since and market not in self.locked | self._hidden.keys():
             self._count(SILENT, self._able_ms(time, market))
             self._count(IDLE, self._idle_ms(time, market))
 

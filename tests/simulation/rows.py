@@ -29,8 +29,8 @@ NEVER_THERE = frozenset({"rejected", "absent", "dropped"})
 # An order may be called absent this long after its window, by two looks so far apart; each look is
 # two requests, and the second takes its time.
 MARGIN_MS, APART_MS, REQUEST_MS = 30_000, 10_000, 500
-# How much of the story is shown where something did not hold.
-ROWS_KEPT = 60
+# So old may the risk gate's ruling be when its order leaves.
+TOKEN_MS = 2_000
 
 
 @dataclass(slots=True)
@@ -42,7 +42,9 @@ class Told:
     kind: str
     leg: str
     quantity: Decimal
+    price: Decimal
     closed_at: int
+    ruled_at: int
     status: str = ""
     sent_at: int = 0
     window_ms: int = 0
@@ -50,6 +52,11 @@ class Told:
     trade_ids: set[str] = field(default_factory=set)
     answer: str = ""
     looks: list[tuple[int, str, bool]] = field(default_factory=list)
+
+    @property
+    def remaining_worth(self) -> Decimal:
+        """How much could still be paid for it: what is in doubt counts whole."""
+        return (self.quantity - self.filled) * self.price
 
     @property
     def is_leaving(self) -> bool:
@@ -68,7 +75,7 @@ class There:
     group: int
     filled: Decimal = Decimal(0)
     is_open: bool = True
-    is_full: bool = False
+    is_vanished: bool = False
 
     @property
     def remaining(self) -> Decimal:

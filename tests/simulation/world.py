@@ -5,45 +5,49 @@ where it passes in life: between wakes and during calls. A crash takes all but t
 """
 
 import heapq
+import tempfile
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from decimal import localcontext
 from itertools import count
+from pathlib import Path
 from random import Random
+from time import process_time
 
-from tests.simulation.checker import Checker, Violation
-from tests.simulation.faulty_broker import WINDOW_MS, FaultyBroker
-from tests.simulation.feed import SimulatedFeed
-from tests.simulation.ground import BOT, ground
-from tests.simulation.options import DAILY, DAY, HOUR, MINUTE, Options
+from tests.simulation.checker import Checker
+from tests.simulation.disk import DiskJournal
+from tests.simulation.faulty_broker import FaultyBroker
+from tests.simulation.ground import ground
+from tests.simulation.life import CALM_MS, CLOSE_DELAY_MS, RECONCILE_MS, Crash, Life
+from tests.simulation.mishaps import Mishaps
+from tests.simulation.names import is_ours
+from tests.simulation.options import AHEAD_MS_MAX, DAY, HOUR, MINUTE, Options
+from tests.simulation.owner import adopt
 from tests.simulation.protection import Protection
-from tests.simulation.witness import ExchangeWitness, SimulatedJournal, held
-from tradebot.engine.risk import namespace
-from tradebot.engine.state import State, fold
-from tradebot.errors import ExchangeUnavailable, JournalError
-from tradebot.model.account import TradingState
-from tradebot.model.event import Event, FillBooked
+from tests.simulation.record import Violation
+from tests.simulation.witness import ExchangeWitness, SimulatedJournal
 from tradebot.model.money import MONEY_CONTEXT
-from tradebot.model.order import RESTING
-from tradebot.runtime.session import Session
-from tradebot.runtime.trader import CALM_MS, Trader
 
 START = 1_704_067_200_000
-CLOSE_DELAY_MS = 1_000
 HEALED_MS = 120_000
-# A supervisor starts the bot again: at once, after a while, or when somebody has looked.
-RESTART_MS = (2_000, 2_000, 30_000, 10 * MINUTE, HOUR)
-OUTAGES_MS = ((MINUTE, 10 * MINUTE), (MINUTE, 10 * MINUTE), (10 * MINUTE, 2 * HOUR), (HOUR, DAY))
-
-
-class Crash(BaseException):
-    """The process dies here."""
+# All is compared once more within this, twice where something differs.
+NOTICED_MS = RECONCILE_MS + MINUTE
+# How long an outage is, and how often: a long one tells no more than a short one, but more slowly.
+OUTAGES_MS = ((MINUTE, 10 * MINUTE), (10 * MINUTE, 2 * HOUR), (HOUR, 6 * HOUR), (6 * HOUR, DAY))
+OUTAGE_WEIGHTS = (10, 7, 2, 1)
+BANS_MS = (2 * MINUTE, 20 * MINUTE)
+KILLS_MS = (MINUTE, 3 * HOUR)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of a world. `failure` is empty where all held."""
+    """What became of a world. `failure` is empty where all held.
+
+    `cells` counts in which states orders were when a fault happened; `seconds` are of the
+    processor.
+    """
 
     options: Options
     failure: str
@@ -52,62 +56,75 @@ class Result:
     days: float
     counts: Counter[str]
     steps: Counter[str]
+    cells: Counter[tuple[str, str]]
     protection: Protection
+    seconds: float
+
+
+class BotClock:
+    """The bot's clock: the world's, and a constant part of a second beside it."""
+
+    def __init__(self, world: "World", ahead_ms: int) -> None:
+        self._world = world
+        self._ahead_ms = ahead_ms
+
+    def now_ms(self) -> int:
+        """Return the time that the bot reads."""
+        return self._world.now + self._ahead_ms
+
+    def sleep_until(self, time_ms: int) -> None:
+        """Let time pass."""
+        self._world.pass_until(time_ms - self._ahead_ms)
 
 
 class World:
     """An exchange, a wire and a bot, moved by `run`."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, folder: Path | None = None) -> None:
         self.options = options
         self.now = START
         self.end = START + options.days * DAY
         self.is_faulty = False
         self.faults: Counter[str] = Counter()
+        self.cells: Counter[tuple[str, str]] = Counter()
         self.steps: Counter[str] = Counter()
-        self._draw = Random(f"world {options.seed}")  # noqa: S311  # a seeded test, no secret
+        self.draw = Random(f"world {options.seed}")  # noqa: S311  # a seeded test, no secret
+        self.clock = BotClock(self, options.ahead_ms)
         self._arrivals: list[tuple[int, int, Callable[[], object]]] = []
         self._numbers = count()
-        self._outage_until = 0
+        self._out_until = self._banned_until = 0
         self._phase = 0
         self._is_armed = True
-        self._trader: Trader | None = None
-        self._restart_at = 0
-        self._last_tick = 0
-        self._has_booked = False
-        self._is_dead = False
-        self._build()
+        self._build(folder)
 
-    def _build(self) -> None:
-        options, draw = self.options, self._draw
+    def _build(self, folder: Path | None) -> None:
+        options, draw = self.options, self.draw
         self.ground = made = ground(options, draw, START, self.hits)
-        self.markets, self.book, self._rules = made.markets, made.book, made.rules
+        self.book = made.book
         self.checker = Checker(
             made.listed(),
             made.opening,
-            positions_max=made.rules.open_positions_max,
+            caps=made.caps(),
             has_stop=bool(made.rules.stop_ppm or made.rules.trailing_ppm),
+            ahead_ms=options.ahead_ms,
+            lag_ms_max=options.lag_ms_max,
         )
         self.broker = FaultyBroker(
             self.book, self, self.checker, draw, lag_ms_max=options.lag_ms_max
         )
         self.book.witness = ExchangeWitness(self.book, self.broker, self.checker)
-        self.journal = SimulatedJournal(
-            self.checker, now=self.now_ms, step=self.step, fails=lambda: self.hits("disk")
-        )
-        self._feed = SimulatedFeed(
-            made.columns, self.broker.read_candles, lambda: self.hits("candles")
+        disk = None if folder is None else DiskJournal(folder)
+        self.journal = SimulatedJournal(self.checker, self, disk)
+        self.life = Life(self)
+        self._mishaps = Mishaps(
+            self,
+            made,
+            self.checker,
+            Random(f"mishaps of {options.seed}"),  # noqa: S311  # a seeded test, no secret
+            {"outages": self._begin_outage, "kills": self._kill, "ban": self._ban},
         )
 
     # --- what the ports ask of the world --------------------------------------------------------
-
-    def now_ms(self) -> int:
-        """Return the time now: the world is the bot's clock."""
-        return self.now
-
-    def sleep_until(self, time_ms: int) -> None:
-        """Let time pass."""
-        self._pass(time_ms)
 
     def is_armed(self) -> bool:
         """Return whether trading is allowed: the world is the bot's latch."""
@@ -116,23 +133,29 @@ class World:
     def hits(self, fault: str) -> bool:
         """Return whether this fault happens now."""
         rate = self.options.faults[fault] if self.is_faulty else 0.0
-        if rate and self._draw.random() < rate:
-            self.faults[fault] += 1
+        if rate and self.draw.random() < rate:
+            self.happened(fault)
             return True
         return False
+
+    def happened(self, fault: str) -> None:
+        """Count a fault, and in which states it met the orders that are out."""
+        self.faults[fault] += 1
+        for status in {each.status for each in self.checker.unsettled.values()} or {"none"}:
+            self.cells[fault, status] += 1
 
     def step(self, label: str) -> None:
         """Pass a labelled step of the bot, where it may die; who is dead passes none."""
         self.steps[label] += 1
         is_here = (label, self.steps[label]) == self.options.crash_at
-        if self._is_dead or is_here or self.hits("crash"):
-            self._is_dead = True
+        if self.life.is_dying or is_here or self.hits("crash"):
+            self.life.is_dying = True
             raise Crash(label)
 
     def wait(self, milliseconds: int) -> None:
         """Let time pass while a call is under way."""
         self.checker.protection.calling(self.now, is_calling=True)
-        self._pass(self.now + milliseconds)
+        self.pass_until(self.now + milliseconds)
         self.checker.protection.calling(self.now, is_calling=False)
 
     def later(self, time: int, arrive: Callable[[], object]) -> None:
@@ -141,16 +164,25 @@ class World:
 
     def is_out(self) -> bool:
         """Return whether the exchange is out of reach."""
-        return self.now < self._outage_until
+        return self.now < self._out_until
+
+    def is_banned(self) -> bool:
+        """Return whether the exchange refuses whatever we ask."""
+        return self.now < self._banned_until
 
     # --- time -----------------------------------------------------------------------------------
 
-    def _pass(self, time: int) -> None:
+    def pass_until(self, time: int) -> None:
+        """Let time pass, and happen what happens until then."""
         while self._arrivals and self._arrivals[0][0] <= time:
             at, _, arrive = heapq.heappop(self._arrivals)
             self._move(at)
             arrive()
         self._move(time)
+
+    def next_arrival(self) -> int | None:
+        """Return when something happens next, as far as it is known."""
+        return self._arrivals[0][0] if self._arrivals else None
 
     def _move(self, time: int) -> None:
         if time > self.now:
@@ -159,46 +191,55 @@ class World:
 
     def run(self) -> None:
         """Live through the whole span. Raises Violation, or whatever the bot died of."""
-        for hours in self.options.faulty_hours:
-            if self.now >= self.end - 2 * self.options.healed_hours * HOUR:
+        options, life = self.options, self.life
+        for hours in options.faulty_hours:
+            if self.now >= self.end - 2 * options.healed_hours * HOUR:
                 break
-            healed_at = min(self.now + hours * HOUR, self.end - self.options.healed_hours * HOUR)
+            healed_at = min(self.now + hours * HOUR, self.end - options.healed_hours * HOUR)
             self._begin_faults(healed_at)
-            self._live(healed_at)
+            life.live(healed_at)
             self._heal()
-            self._live(self.now + HEALED_MS)
-            self._check_quiescent()
-            self._live(self.now + self.options.healed_hours * HOUR)
+            life.live(self.now + HEALED_MS)
+            self._check_healed()
+            if self.checker.hands.is_waiting():
+                self._ask_the_owner()
+            self._check_agreed()
+            life.live(self.now + options.healed_hours * HOUR)
             self._check_trading()
-        folded = fold(self.journal.events())
-        assert folded == self.journal.folded, "a fold is a fold, however it is made"
+        self.journal.close()
+
+    # --- faults ---------------------------------------------------------------------------------
 
     def _begin_faults(self, until: int) -> None:
         self.is_faulty = True
         self._phase += 1
-        phase, days = self._phase, (until - self.now) / DAY
-        for name in DAILY:
-            for _ in range(int(self.options.faults[name] * days + self._draw.random())):
-                at = self._draw.randrange(self.now, until)
-                begin = self._begin_outage if name == "outages" else self._kill
-                self.later(at, lambda begin=begin: begin() if self._phase == phase else None)
+        self._mishaps.begin(until, (until - self.now) / DAY)
 
-    def _begin_outage(self) -> None:
-        length = self._draw.randrange(*self._draw.choice(OUTAGES_MS))
-        self._outage_until = max(self._outage_until, self.now + length)
+    def _begin_outage(self, until: int) -> bool:
+        (span,) = self.draw.choices(OUTAGES_MS, OUTAGE_WEIGHTS)
+        length = self.draw.randrange(*span)
+        self._out_until = max(self._out_until, self.now + length)
         self.checker.note(self.now, "outage", str(length))
-        self.faults["outages"] += 1
-        self.later(self._outage_until, self._tell_helpless)
-        self._tell_helpless()
+        self.later(self._out_until, self.tell_helpless)
+        self.tell_helpless()
+        return True
 
-    def _kill(self) -> None:
+    def _ban(self, until: int) -> bool:
+        length = self.draw.randrange(*BANS_MS)
+        self._banned_until = max(self._banned_until, self.now + length)
+        self.checker.note(self.now, "banned", str(length))
+        self.later(self._banned_until, self.tell_helpless)
+        self.tell_helpless()
+        return True
+
+    def _kill(self, until: int) -> bool:
         self._set_armed(is_armed=False)
-        self.faults["kills"] += 1
         phase = self._phase
         self.later(
-            self.now + self._draw.randrange(MINUTE, 3 * HOUR),
+            self.now + self.draw.randrange(*KILLS_MS),
             lambda: self._set_armed(is_armed=True) if self._phase == phase else None,
         )
+        return True
 
     def _set_armed(self, *, is_armed: bool) -> None:
         if self._is_armed != is_armed:
@@ -209,169 +250,64 @@ class World:
         self.checker.note(self.now, "healed")
         self._phase += 1
         self.is_faulty = False
-        self._outage_until = 0
-        self._restart_at = min(self._restart_at, self.now)
+        self._out_until = self._banned_until = 0
+        self._mishaps.heal()
+        self.broker.stale.heal()
         self._set_armed(is_armed=True)
-        self.broker.heal()
-        self._tell_helpless()
+        self.life.start_soon()
+        self.tell_helpless()
 
-    def _tell_helpless(self) -> None:
-        is_helpless = self._trader is None or self.is_out()
+    def tell_helpless(self) -> None:
+        """Tell the checker whether anybody could help a position now."""
+        is_helpless = not self.life.is_alive() or self.is_out() or self.is_banned()
         self.checker.protection.helpless(self.now, is_helpless=is_helpless)
-
-    # --- the bot's life -------------------------------------------------------------------------
-
-    def _live(self, until: int) -> None:
-        """Let the bot live, die and be started again, until then."""
-        while self.now < until:
-            if self._trader is None:
-                if self.now < self._restart_at or not self._is_armed:
-                    self._pass(min(until, max(self._restart_at, self.now + CALM_MS)))
-                    continue
-                self._guarded(self._boot)
-                continue
-            if self._sleep(until):
-                self._guarded(self._tick)
-
-    def _sleep(self, until: int) -> bool:
-        """Sleep to the bot's next wake; where nothing changes, to the next one that matters.
-
-        Return whether it wakes by then.
-        """
-        frame = self.options.timeframe_ms
-        close = (self.now - CLOSE_DELAY_MS) // frame * frame + frame + CLOSE_DELAY_MS
-        changed = self.checker.last_change
-        while self._is_quiet() and self.checker.last_change == changed:
-            if self.now >= min(close, until):
-                return self.now >= close
-            fine = self.options.exchange_ms
-            next_time = close if not self.book.open_orders else self.now // fine * fine + fine
-            if self._arrivals:
-                next_time = min(next_time, max(self._arrivals[0][0], self.now + 1))
-            self._pass(min(next_time, close, until))
-        assert self._trader is not None
-        wake = self._trader.wake_after(self.now)
-        wake = min(wake, close) if close > self.now else wake
-        self._pass(min(wake, until))
-        return self.now >= wake
-
-    def _is_quiet(self) -> bool:
-        """Return whether a wake now would find nothing to do: all rests as the books say."""
-        assert self._trader is not None
-        if not self._is_armed or self._feed.is_behind(self.now) or not self.broker.is_current():
-            return False
-        state = self._trader.session.state
-        if state.locks or self._trader.session.is_urgent():
-            return False
-        for market in self.markets:
-            if not self.checker.protection.is_covered(market.name):
-                return False
-        for order in state.orders.unsettled.values():
-            number = self.book.by_client_id.get(order.id)
-            there = None if number is None else self.book.open_orders.get(number)
-            if order.status not in RESTING or there is None:
-                return False
-            scale = self.ground.scales[order.market]
-            if scale.quantity_decimal(there.executed) != order.filled:
-                return False
-        return True
-
-    def _boot(self) -> None:
-        """Start the bot as production does: fold, settle, protect, decide the newest candle."""
-        self.checker.note(self.now, "boot")
-        session = Session(
-            self.journal.folded,
-            rules=self._rules,
-            broker=self.broker,
-            journal=self.journal,
-            clock=self,
-            latch=self,
-            tokens=self.broker.tokens,
-            tell=self._heard,
-            window_ms=WINDOW_MS,
-        )
-        if session.state.started is None:
-            session.record([self.ground.started(self.now)])
-        trader = Trader(session, self._feed, timeframe_ms=self.options.timeframe_ms)  # type: ignore[arg-type]  # stands where the bot's feed does
-        session.reactivate("resumed")
-        self._last_tick = self.now
-        trader.start(self.now)
-        self._trader = trader
-        self._tell_helpless()
-
-    def _tick(self) -> None:
-        assert self._trader is not None
-        self._last_tick = self.now
-        try:
-            self._trader.tick(self.now)
-        finally:
-            if not self._is_dead:
-                self.checker.in_time(self.now)
-        session = self._trader.session
-        if not self._is_armed:
-            session.halt("the emergency stop is latched")
-        if session.state.trading is TradingState.HALTED:
-            self._die(CALM_MS, "stopped")
-
-    def _guarded(self, act: Callable[[], None]) -> None:
-        is_start = self._trader is None
-        try:
-            act()
-        except Crash as crash:
-            self._die(self._draw.choice(RESTART_MS), f"crash {crash}")
-        except JournalError:
-            self._die(self._draw.choice(RESTART_MS), "disk")
-        except ExchangeUnavailable:
-            # A start ends there, and the supervisor tries again; a tick waits for the next wake.
-            if is_start:
-                self._die(5_000, "unreachable")
-        if self._has_booked:
-            self._has_booked = False
-            self._compare()
-
-    def _die(self, restart_ms: int, why: str) -> None:
-        self.checker.note(self.now, "dead", why)
-        self._is_dead = False
-        self._trader = None
-        self._restart_at = self.now + (restart_ms if self.is_faulty else 1_000)
-        self._tell_helpless()
-
-    def _heard(self, event: Event, state: State) -> None:
-        if isinstance(event, FillBooked):
-            self._has_booked = True
-
-    def _compare(self) -> None:
-        """Hold what the bot believes against its journal."""
-        if self._trader is None:
-            return
-        state = self._trader.session.state
-        for market in self.markets:
-            self.checker.claimed(market.name, held(state, market.name), state.balances)
 
     # --- what must hold when the faults are over ------------------------------------------------
 
-    def _check_quiescent(self) -> None:
+    def _let_it_look(self) -> None:
+        """Let the bot ask: what the exchange did since it last asked, it cannot know."""
         for _ in range(3):
-            # What the exchange did since the bot last asked, the bot cannot know.
-            if self.checker.last_change < self._last_tick or self._is_quiet():
+            if self.checker.last_change < self.life.last_tick or self.life.is_quiet():
                 break
-            self._live(self.now + CALM_MS)
+            self.life.live(self.now + CALM_MS)
+
+    def _check_healed(self) -> None:
+        self._let_it_look()
         open_ids = {each.client_id for each in self.book.open_orders.values()}
-        prefix = namespace(BOT)
-        assert all(each.startswith(prefix) for each in open_ids), "all orders here are ours"
-        self.checker.quiescent(self.now, self.broker._inner.balances(), open_ids)
-        self._compare()
+        self.checker.healed(self.now, {each for each in open_ids if is_ours(each)})
+
+    def _ask_the_owner(self) -> None:
+        """Let the bot find what others have done, then let its owner say a word to it."""
+        self.life.live(self.now + NOTICED_MS)
+        self._let_it_look()
+        self.checker.hands.must_be_found()
+        self.life.stop()
+        self.checker.owner_acts(self.now, is_acting=True)
+        adopt(self)
+        self.checker.owner_acts(self.now, is_acting=False)
+        self.life.start_soon()
+        self.life.live(self.now + HEALED_MS)
+        self._check_healed()
+
+    def _check_agreed(self) -> None:
+        self.checker.agreed(self.broker.true_balances())
+        self.life.compare()
 
     def _check_trading(self) -> None:
+        latest = self.now - CLOSE_DELAY_MS - CALM_MS - AHEAD_MS_MAX
         for name, closes in self.ground.closes().items():
-            known = [each for each in closes if each <= self.now - CLOSE_DELAY_MS - CALM_MS]
+            known = [each for each in closes if each <= latest]
             self.checker.trading_again(self.now, name, known[-1])
 
 
 def run_world(options: Options) -> Result:
     """Live through one world; return what became of it."""
-    with localcontext(MONEY_CONTEXT):
-        world = World(options)
+    begun = process_time()
+    with localcontext(MONEY_CONTEXT), ExitStack() as stack:
+        folder = None
+        if options.is_on_disk:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="world-")))
+        world = World(options, folder)
         failure = ""
         try:
             world.run()
@@ -389,5 +325,7 @@ def run_world(options: Options) -> Result:
         days=(world.now - START) / DAY,
         counts=checker.counts + world.faults,
         steps=world.steps,
+        cells=world.cells,
         protection=checker.protection,
+        seconds=process_time() - begun,
     )
