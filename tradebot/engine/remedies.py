@@ -18,7 +18,7 @@ ASK_A_PERSON = "`tradebot reconcile` shows it, and takes your word"
 # More markets than these are counted in a text.
 NAMED_MAX = 3
 _LOCKING = frozenset({Remedy.LOCK, Remedy.SETTLE, Remedy.SHRINK})
-_ADJUSTING = frozenset({Remedy.SHRINK, Remedy.TRIM})
+ADJUSTING = frozenset({Remedy.SHRINK, Remedy.TRIM})
 # Kinds that are named and left alone; they end by themselves.
 NOTED = frozenset(kind for kind, remedy in REMEDIES.items() if remedy is Remedy.NOTE)
 
@@ -33,7 +33,7 @@ def remedied(state: State, difference: Difference, *, at: int) -> list[ev.Event]
     is_new = not state.differences.is_found(*difference.name)
     if remedy is not Remedy.TRIM and is_new:
         events.append(found(difference, at=at))
-    if remedy in _ADJUSTING:
+    if remedy in ADJUSTING:
         events += shrunk(state, difference, at=at, reason="the exchange has no more")
     if remedy in _LOCKING:
         events += [

@@ -144,12 +144,12 @@ class _Desk:
         return seen
 
     def _look_once(self) -> Compared:
-        sight = self._reconciler.look(self._reconciler.markets())
+        sight = self._reconciler.look_at_all()
         return side_by_side(self._session.state, sight, self._reconciler.older_orders(sight))
 
     def _settle_ended(self) -> None:
         """Book what the exchange tells of orders that have ended in our books."""
-        sight = self._reconciler.look(self._reconciler.markets())
+        sight = self._reconciler.look_at_all()
         self._reconciler.settled(self._reconciler.order_differences(sight), sight)
 
     # --- acting ---------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from tradebot.engine.compare import (
     is_settled,
 )
 from tradebot.engine.compare_orders import BEFORE_MS, KnownOrder, compare_orders, order_of
-from tradebot.engine.remedies import ASK_A_PERSON, NOTED, remedied, resolved
+from tradebot.engine.remedies import ADJUSTING, ASK_A_PERSON, NOTED, remedied, resolved
 from tradebot.errors import BooksDisagree
 from tradebot.model import event as ev
 from tradebot.model.event import Resolution
@@ -39,6 +39,8 @@ START_LOOKS_MAX = 3
 # Two for the account: balances, and open orders; two for a market: its orders, and its fills; two
 # for an order: what became of it, and its fills.
 ACCOUNT_REQUESTS, MARKET_REQUESTS, ORDER_REQUESTS = 2, 2, 2
+# For each market, where a person waits: its lists, asked for again where they are full, and orders.
+ALL_REQUESTS = 50
 # So many differences are named in one look; `tradebot reconcile` shows them all.
 NAMED_MAX = 20
 
@@ -110,7 +112,7 @@ class Reconciler:
     def lost(self) -> None:
         """Take in that the exchange was out of reach: all is compared again once it is back."""
         self._due = 0
-        self._waiting = []
+        self._waiting, self._doubts = [], {}
         self.is_lost = True
 
     # --- one look -------------------------------------------------------------------------------
@@ -124,7 +126,7 @@ class Reconciler:
         self._due = now + SOON_MS
         self._left = self._requests_max - ACCOUNT_REQUESTS
         markets = self._chosen()
-        sight = self.look(markets)
+        sight = self._look(markets)
         self._waiting = [each for each in self._waiting if each not in sight.orders]
         self.is_lost = False
         before = self._books.state
@@ -161,8 +163,16 @@ class Reconciler:
         assert started is not None, "a session has started"
         return [market.name for market in started.markets]
 
-    def look(self, markets: Sequence[str]) -> Sight:
-        """Return what the exchange shows now. Raises ExchangeUnavailable."""
+    def look_at_all(self) -> Sight:
+        """Return what the exchange shows now, for a person who waits for it: of every market.
+
+        Raises ExchangeUnavailable.
+        """
+        markets = self.markets()
+        self._left = ALL_REQUESTS * len(markets)
+        return self._look(markets)
+
+    def _look(self, markets: Sequence[str]) -> Sight:
         # Balances first: a fill that changed them is then in the lists, which are asked later.
         balances = self._broker.balances()
         open_filled = self._broker.open_order_filled()
@@ -230,7 +240,8 @@ class Reconciler:
             if each.kind is Kind.ORDER_GONE or state.differences.is_ignored(*each.name):
                 continue  # What is gone is asked about at every wake, until there is proof.
             first, _ = before.get(each.name, (now, each))
-            is_known = state.differences.is_found(*each.name)
+            # What changes the books is looked at twice, even if it looks like something known.
+            is_known = state.differences.is_found(*each.name) and each.remedy not in ADJUSTING
             if each.kind in SURE_AT_ONCE or is_known or now - first >= APART_MS:
                 sure.append(each)
             else:

@@ -240,6 +240,13 @@ def test_order_in_doubt_is_settled_before_anything_is_said() -> None:
     assert not resolutions(made)
 
 
+def test_person_s_look_asks_for_every_market_however_few_requests_are_allowed() -> None:
+    made = Compared(markets=2, requests_max=4)
+    say(made, Word.IGNORE)
+    markets = {market for what, market, _ in made.broker.questions if what == "orders"}
+    assert markets == {BTC, ETH}
+
+
 def test_words_about_nothing_are_refused() -> None:
     made = held()
     with pytest.raises(UsageError, match="no market or coin"):

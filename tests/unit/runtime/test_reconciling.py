@@ -187,6 +187,22 @@ def test_position_that_was_sold_by_hand_is_shrunk_locked_and_guarded_anew() -> N
     assert found == {("position_short", BTC), ("cash_more", "USDT")}
 
 
+def test_same_loss_once_more_is_looked_at_twice_again() -> None:
+    """Nobody has spoken about the first one yet, and the amount is the same by chance."""
+    made = held()
+    stop = made.bot.order(Leg.STOP)
+    made.broker.reports[stop.id] = report(stop, OrderStatus.CANCELLED)
+    made.broker.coins = {"USDT": d(0), "BTC": d(7)}
+    made.look()
+    made.twice()
+    assert made.bot.state.positions[BTC].quantity == d(7)
+    made.broker.coins = {"USDT": d(0), "BTC": d(4)}
+    made.look(APART_MS)
+    assert made.bot.state.positions[BTC].quantity == d(7)
+    made.look(APART_MS)
+    assert made.bot.state.positions[BTC].quantity == d(4)
+
+
 def test_rest_too_small_to_sell_is_trimmed_without_a_lock() -> None:
     made = Compared(by=rules(fraction_ppm=999_950))
     made.broker.script = [

@@ -136,6 +136,16 @@ def test_refused_stops_in_between_do_not_keep_a_difference_from_counting() -> No
     assert made.bot.state.positions[BTC].quantity == d(4)
 
 
+def test_lost_connection_with_a_doubt_has_every_market_compared() -> None:
+    made = Compared(markets=2)
+    made.broker.coins = {"USDT": d(900)}
+    made.look()
+    made.broker.questions.clear()
+    made.made.lost()
+    made.look(1)
+    assert asked(made) == [BTC, ETH]
+
+
 def test_failed_comparison_is_tried_again_soon_and_changes_nothing() -> None:
     made = Compared()
     made.broker.is_reachable = False
