@@ -91,14 +91,14 @@ class Life:
         close = (world.now + ahead - CLOSE_DELAY_MS) // frame * frame + frame
         close += CLOSE_DELAY_MS - ahead
         changed = world.checker.last_change
-        while self.is_quiet() and world.checker.last_change == changed:
-            if world.now >= min(close, until):
-                return world.now >= close
+        while self.is_quiet() and world.checker.last_change == changed and world.now < until:
             next_time = close if not world.book.open_orders else world.now // fine * fine + fine
             arrival = world.next_arrival()
             if arrival is not None:
                 next_time = min(next_time, max(arrival, world.now + 1))
             world.pass_until(min(next_time, close, until))
+            if world.now >= min(close, until):
+                return world.now >= close
         assert self._trader is not None
         wake = self._trader.wake_after(world.clock.now_ms()) - ahead
         wake = min(wake, close) if close > world.now else wake
