@@ -18,6 +18,11 @@ from tradebot.model.order import (
     Report,
 )
 
+# Clocks differ: a list is asked for from a little before the time that is meant.
+LISTED_BEFORE_MS = 60_000
+# The exchange gives no more than so many in one answer.
+LISTED_MAX = 1_000
+
 
 class Broker(Protocol):
     """The door through which orders leave. Placing is never retried.

@@ -58,8 +58,6 @@ WIRE_ERRORS = (ccxt.BaseError, OSError)
 TEXT_MAX = 200
 # Binance's codes of a replacement of which one half was refused.
 CANCELLED_ONLY, NOT_CANCELLED = "-2021", "-2022"
-# Clocks differ: the list is asked for from a little before the order was sent.
-LISTED_BEFORE_MS = 60_000
 
 
 class CcxtBroker(OrderReader):

@@ -22,6 +22,7 @@ from tradebot.model.order import (
     Report,
     Side,
 )
+from tradebot.ports import LISTED_BEFORE_MS, LISTED_MAX
 
 STATUS = {
     "open": OrderStatus.ACCEPTED,
@@ -33,9 +34,6 @@ STATUS = {
     "canceling": OrderStatus.ACCEPTED,
     "PENDING_NEW": OrderStatus.ACCEPTED,
 }
-# Clocks differ: the list is asked for from a little before the order was sent.
-LISTED_BEFORE_MS = 60_000
-LISTED_MAX = 1_000
 
 T = TypeVar("T")
 

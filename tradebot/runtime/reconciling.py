@@ -7,7 +7,6 @@ it. One comparison sends no more requests than it is allowed.
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from tradebot.adapters.order_reads import LISTED_BEFORE_MS, LISTED_MAX
 from tradebot.engine.compare import (
     APART_MS,
     OF_COINS,
@@ -25,7 +24,7 @@ from tradebot.errors import BooksDisagree
 from tradebot.model import event as ev
 from tradebot.model.event import Resolution
 from tradebot.model.timeframe import DAY_MS
-from tradebot.ports import Broker, Clock
+from tradebot.ports import LISTED_BEFORE_MS, LISTED_MAX, Broker, Clock
 from tradebot.runtime.settling import Books, Settler
 
 # How far back orders and fills are asked for at a start.
