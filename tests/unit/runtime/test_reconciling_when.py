@@ -42,6 +42,16 @@ def test_start_waits_for_its_second_look_and_no_longer() -> None:
     assert asked(made) == [BTC], "balances alone are asked for again"
 
 
+def test_position_is_not_shrunk_before_its_market_s_lists_were_read_again() -> None:
+    """Symptom: the list of open orders lagged, and hid that the stop had sold the coins."""
+    made = held()
+    made.broker.coins = {"USDT": d(0), "BTC": d(4)}
+    made.look()
+    made.look(APART_MS)
+    assert asked(made) == [BTC, BTC]
+    assert made.bot.state.positions[BTC].quantity == d(4)
+
+
 def test_doubt_is_looked_into_at_the_next_wake() -> None:
     made = held()
     made.look()
