@@ -150,10 +150,14 @@ class Reconciler:
         """Return the markets of this look: those in doubt, else the next ones of this turn."""
         count = self._left // MARKET_REQUESTS
         if self._doubts:
-            doubts = [each for _, each in self._doubts.values()]
             # Before a position is changed, its market's fills must not tell that it was sold.
-            asked = [each for each in doubts if each.kind not in OF_COINS or each.remedy in ADJUSTING]
-            return sorted({market for each in asked for market in each.markets})[:count]
+            doubted = {
+                market
+                for _, each in self._doubts.values()
+                if each.kind not in OF_COINS or each.remedy in ADJUSTING
+                for market in each.markets
+            }
+            return sorted(doubted)[:count]
         if not self._waiting:
             self._waiting = self.markets()
         return self._waiting[:count]
