@@ -152,6 +152,21 @@ def test_deposit_is_named_and_locks_nothing_and_its_end_is_told() -> None:
     assert not made.bot.state.differences.found
 
 
+def test_note_is_not_over_because_a_fill_was_booked_after_the_balances_were_read() -> None:
+    made = held()
+    made.broker.coins = {**made.broker.coins, "USDT": d(500)}
+    made.twice()
+    stop = made.bot.order(Leg.STOP)
+    sold = fill("10 @ 95", trade_id="stop", at=NOW + 1)
+    made.broker.reports[stop.id] = report(stop, OrderStatus.FILLED, sold)
+    made.look(EVERY)
+    assert made.bot.state.balances["USDT"] == d(950)
+    assert not made.told(ev.DifferenceResolved)
+    made.broker.coins = {"USDT": d(1450), "BTC": d(0)}
+    made.twice()
+    assert [each.mark for each in made.bot.state.differences.found.values()] == ["500"]
+
+
 def test_lock_stays_until_a_person_has_spoken() -> None:
     made = held()
     made.broker.coins = {**made.broker.coins, "USDT": d(-1)}

@@ -133,10 +133,13 @@ def test_position_that_a_comparison_shrank_is_guarded_in_the_same_wake() -> None
     assert [each.quantity for each in resting] == [d(4)]
 
 
-def test_failed_comparison_keeps_no_exit_waiting_and_is_told() -> None:
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_failed_comparison_keeps_no_exit_waiting_and_is_told(is_lost: bool) -> None:
     made = held()
     traded = Traded(made)
     traded.trader.start(NOW)
+    if is_lost:
+        made.made.lost()
     traded.bot.clock.now = NOW + HOUR
     traded.feed.close(NOW + HOUR, FLAT)
 
