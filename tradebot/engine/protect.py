@@ -92,6 +92,13 @@ def sell_out(
     position = state.positions.get(market)
     if position is None or not is_held(state, market):
         return ()
+    selling = _sold(state, market, position, rules, time=time, reason=reason)
+    return (*selling, *begun(state, market))
+
+
+def _sold(
+    state: State, market: str, position: Position, rules: Rules, *, time: int, reason: str
+) -> tuple[Action, ...]:
     resting = resting_protection(state.orders.of(market))
     if resting is not None:
         return (Cancel(resting, reason),)
@@ -107,7 +114,7 @@ def sell_out(
         reference=state.feed.closes.get(market, position.entry_price),
         reason=reason,
     )
-    return (ruled(state, intent, rules), *begun(state, market))
+    return (ruled(state, intent, rules),)
 
 
 def flatten(state: State, market: str, rules: Rules, *, time: int) -> tuple[Action, ...]:
@@ -150,7 +157,7 @@ def guard(
         state, market, time
     ):
         # A stop that the exchange refuses is one already due: never wait for a better price.
-        return sell_out(state, market, rules, time=time, reason=REFUSED)
+        return _sold(state, market, position, rules, time=time, reason=REFUSED)
     stop = _protection(state, market, position, Leg.STOP, level, time) if level else None
     aim = _protection(state, market, position, Leg.TARGET, target, time) if target else None
     rulings = [review(state, intent, rules) for intent in (stop, aim) if intent is not None]

@@ -244,3 +244,12 @@ def test_sale_for_want_of_a_stop_cancels_the_rest_of_the_entry_too() -> None:
     assert isinstance(place, Place)
     assert place.order.intent.leg is Leg.EXIT
     assert cancel == Cancel(entry, "it has begun to fill")
+
+
+def test_stop_that_was_refused_beside_a_resting_entry_is_one_sale_and_one_cancel() -> None:
+    entry = _resting(filled=d(2), status=OrderStatus.PARTIAL)
+    refused = stop_order("sell 2 BTC @ 94", status=OrderStatus.REJECTED)
+    place, cancel = protect(_held(entry, refused), BTC, GUARDED, time=NOW)
+    assert isinstance(place, Place)
+    assert place.order.intent.leg is Leg.EXIT
+    assert cancel == Cancel(entry, "it has begun to fill")
