@@ -107,7 +107,7 @@ def _disk_faults(made: Place, result: Injected, lines: list[str], events: int) -
             yield f"the life ended well with {written} events of {events}"
         if made.journal.read_bytes()[MODE] != LOGGED:
             yield "the life ended well, and the journal was not written through its log"
-    elif failed < len(lines) and "journal.db" not in life.err:
+    elif result.hits and _is_journal(result.hits[0]) and "journal.db" not in life.err:
         yield f"ended with {life.code} and does not name the journal"
     if "Traceback" in life.err:
         yield "ended with a traceback"
