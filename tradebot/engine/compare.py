@@ -118,14 +118,14 @@ class Sight:
         return listed | set(self.open_filled)
 
 
-def is_settled(state: State, sight: Sight) -> bool:
-    """Return whether balances can be compared: no order is in doubt, and no fill on its way."""
-    for listed in (each for orders in sight.orders.values() for each in orders):
-        known = state.orders.get(listed.order_id)
-        # The list of open orders may be older than this one, and than the balances.
-        if known is not None and listed.filled > known.filled:
-            return False
-    return all(
+def is_settled(state: State, sight: Sight, orders: Sequence[Difference]) -> bool:
+    """Return whether balances can be compared: no order is in doubt, and no fill on its way.
+
+    `orders` are the orders that differ.
+    """
+    # The list of open orders may be older than what tells of a fill, and than the balances.
+    has_all_fills = not any(each.kind is Kind.FILLS_MISSING for each in orders)
+    return has_all_fills and all(
         order.status in RESTING and sight.open_filled.get(order.id) == order.filled
         for order in state.orders.unsettled.values()
     )

@@ -131,7 +131,7 @@ class Reconciler:
         before = self._books.state
         orders = self.settled(self.order_differences(sight), sight)
         state = self._books.state
-        is_quiet = state is before and is_settled(state, sight)
+        is_quiet = state is before and is_settled(state, sight, orders)
         coins = compare_coins(state, sight.balances) if is_quiet else []
         self._judge([*orders, *coins], now)
         if is_quiet:

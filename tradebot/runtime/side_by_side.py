@@ -96,7 +96,8 @@ def side_by_side(
     return Compared(
         coins=_coins(state, sight, older),
         orders=_orders(state, sight, compare_orders(state, sight, older)),
-        is_conclusive=is_settled(state, sight),
+        # Fills that stay missing are what a person is asked about.
+        is_conclusive=is_settled(state, sight, ()),
         waiting=waiting(state),
     )
 
