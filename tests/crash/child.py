@@ -129,9 +129,12 @@ SENDS = {
 
 
 def broker_words(name: str, given: Sequence[Any]) -> tuple[str, str]:
-    """Return the labels around a call of the broker."""
+    """Return the labels around a call of the broker; what is sent says for which leg."""
     if name in SENDS:
-        return f"{SENDS[name]}: before the wire", f"{SENDS[name]}: answered"
+        verb = SENDS[name]
+        if verb in ("place", "cancel"):
+            verb = f"{verb} {getattr(given[0], 'intent', given[0]).leg}"
+        return f"{verb}: before the wire", f"{verb}: answered"
     return f"read: before {name}", f"read: {name} answered"
 
 

@@ -31,6 +31,7 @@ position_fraction_max = 0.5
 stop_fraction = 0.02
 target_fraction = {target}
 trailing_fraction = {trailing}
+{more}
 """
 
 
@@ -47,11 +48,13 @@ class Scenario:
     fates: dict[int, tuple[str, ...]]
     target: str = "0"
     trailing: str = "0"
+    more: str = ""
 
     def config(self) -> str:
         """Return the configuration file."""
         path = Path(__file__).with_name("strategy.py")
-        return CONFIG.format(strategy=path, target=self.target, trailing=self.trailing)
+        values = {"target": self.target, "trailing": self.trailing, "more": self.more}
+        return CONFIG.format(strategy=path, **values)
 
     def candles(self, seed: int) -> str:
         """Return the candle file; seeds above 0 move every price a little."""
@@ -152,6 +155,33 @@ ALONE = Scenario(
     },
 )
 
+LIMIT = Scenario(
+    "limit entries",
+    target="0.04",
+    more='[entries]\nkind = "limit"\noffset_fraction = 0.001\ntimeout_candles = 1\nreprice_max = 2',
+    rows=(
+        "hold 20000",
+        "long 20000",  # 1: an entry rests under the market
+        "hold 20000 20050 19900",  # 2: it fills
+        "hold 20100",
+        "flat 20100",  # 4: an exit by signal
+        "long 20100",  # 5: an entry rests, and is not reached
+        "long 20200",  # 6: it is placed anew, higher
+        "flat 20300",  # 7: the signal has gone, and so does the entry
+        "flat 20300",
+        "long 20300",  # 9: the entry's answer is lost
+        "hold 20300 20350 20200",  # 10: it fills
+        "flat 20300",
+        "long 20300",  # 12
+        "long 20400",  # 13: the answer to its cancel is lost
+        "flat 20500",
+        "flat 20500",
+        "long 20500",
+        "hold 20500 20550 20400",  # 17: protected to the end
+    ),
+    fates={9: ("entry unanswered",), 13: ("cancel unanswered",)},
+)
+
 # A few orders and no faults, for what is tried at every system call.
 SHORT = Scenario(
     "short",
@@ -159,5 +189,5 @@ SHORT = Scenario(
     rows=("hold 20000", "long 20000", "hold 20100", "flat 20100", "long 20100"),
     fates={},
 )
-SCENARIOS = {each.name: each for each in (BOTH, ALONE, SHORT)}
-FULL = (BOTH, ALONE)
+SCENARIOS = {each.name: each for each in (BOTH, ALONE, LIMIT, SHORT)}
+FULL = (BOTH, ALONE, LIMIT)

@@ -77,7 +77,7 @@ def test_every_difference_is_seen(
 def test_bot_that_sends_before_it_writes_is_caught(cradle: Cradle, folder: Path) -> None:
     """What the whole suite is for: an order is out that no intent on disk tells of."""
     with place(folder / "place", cradle, SHORT) as made:
-        careless = made.job(death=("place: answered", 1, KILL), is_careless=True)
+        careless = made.job(death=("place entry: answered", 1, KILL), is_careless=True)
         assert made.ended(careless, made.begin(careless)).code == -KILL
         assert settled(made, made.live()), "the next bot must refuse, or the books must differ"
 

@@ -21,7 +21,9 @@ from tests.crash.scenarios import FULL
 PARTS = 12
 # What a life without a death must come past, or these tests prove less than they say.
 ORDER_PATH = (
-    *("place: before the wire", "oco: before the wire", "cancel: before the wire"),
+    *("place entry: before the wire", "place exit: before the wire"),
+    *("place stop: before the wire", "oco: before the wire", "replace: before the wire"),
+    *("cancel entry: before the wire", "cancel stop: before the wire"),
     *("read: before order_report", "read: before is_listed", "read: before open_order_filled"),
     *("journal: before order_intended", "journal: before order_sent"),
     *("journal: before order_accepted+fill_booked", "journal: before order_rejected"),
