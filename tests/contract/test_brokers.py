@@ -1,6 +1,7 @@
 """Every broker keeps one contract: the simulated one, and ccxt over HTTP to the sandbox."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from decimal import Decimal
 
@@ -327,22 +328,23 @@ def test_limit_entry_that_is_cancelled_gives_its_cash_back(world: World) -> None
 def test_broker_posts_nothing_without_the_gate_s_token(has_token: bool) -> None:
     """Symptom: an order could reach the exchange by another way than the risk gate."""
     made, tokens, clock = book(CANDLES), GateTokens(), FakeClock()
-    server = SandboxServer(made, api_key=KEY, secret=SECRET)
-    client = _client(server)
     wanted = approved("buy 1 BTC @ 100", order_id="tb-buy")
-    brokers = [
-        SimulatedBroker(book(CANDLES), tokens=tokens, clock=clock),
-        CcxtBroker(client, prefix="tb-", tokens=tokens, clock=clock),
-    ]
-    for broker in brokers:
-        if has_token:
-            tokens.issue(wanted, now_ms=clock.now_ms())
-        outcome = broker.place_order(wanted)
-        assert isinstance(outcome, Report if has_token else Unsent), outcome
-        assert isinstance(broker.place_order(wanted), Unsent), "one token, one post"
-    assert len(made.orders) == int(has_token)
-    client.close()
-    server.stop()
+    with ExitStack() as stack:
+        server = SandboxServer(made, api_key=KEY, secret=SECRET)
+        stack.callback(server.stop)
+        client = _client(server)
+        stack.callback(client.close)
+        brokers = [
+            SimulatedBroker(book(CANDLES), tokens=tokens, clock=clock),
+            CcxtBroker(client, prefix="tb-", tokens=tokens, clock=clock),
+        ]
+        for broker in brokers:
+            if has_token:
+                tokens.issue(wanted, now_ms=clock.now_ms())
+            outcome = broker.place_order(wanted)
+            assert isinstance(outcome, Report if has_token else Unsent), outcome
+            assert isinstance(broker.place_order(wanted), Unsent), "one token, one post"
+        assert len(made.orders) == int(has_token)
 
 
 def test_replacement_without_the_gate_s_token_leaves_the_old_stop(world: World) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from tests.simulation.record import Violation
 from tradebot.adapters.journal import SqliteJournal, check_file, verify
 from tradebot.engine.state import State, fold
 from tradebot.errors import JournalError
@@ -41,7 +42,7 @@ class DiskJournal:
     def _fenced(self, before: SqliteJournal) -> None:
         with suppress(JournalError):
             before.append(self._last)
-            raise AssertionError("I14: two lives write one journal")
+            raise Violation("I14: two lives write one journal")
         before.close()
 
     def verify(self, count: int) -> None:
@@ -49,5 +50,7 @@ class DiskJournal:
         if self._open is not None:
             self._open.close()
         verdict = verify(self._path)
-        assert not verdict.fault, f"I16: {verdict.fault}"
-        assert verdict.events == count, f"I15: {verdict.events} events on disk of {count}"
+        if verdict.fault:
+            raise Violation(f"I16: {verdict.fault}")
+        if verdict.events != count:
+            raise Violation(f"I15: {verdict.events} events on disk of {count}")

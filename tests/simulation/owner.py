@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation.life import Crash
+from tests.simulation.record import Violation
 from tradebot.runtime.assemble import Bot, Mode
 from tradebot.runtime.by_hand import Asked, Word, _Desk
 
@@ -18,16 +19,17 @@ WORDS_MAX = 3
 
 
 def adopt(world: "World") -> None:
-    """Adopt whatever differs. Raises AssertionError where that leaves anything to differ."""
+    """Adopt whatever differs. Raises Violation where that leaves anything to differ."""
     for _ in range(WORDS_MAX):
         try:
             problems = _adopted(world)
         except Crash:
             world.life.is_dying = False
         else:
-            assert not problems, f"I23: adopted, and still {problems}"
+            if problems:
+                raise Violation(f"I23: adopted, and still {problems}")
             return
-    raise AssertionError("I23: the owner was not let speak")
+    raise Violation("I23: the owner was not let speak")
 
 
 def _adopted(world: "World") -> tuple[str, ...]:

@@ -13,13 +13,17 @@ CHUNK = 4
 
 @dataclass(slots=True)
 class Tally:
-    """Counts over worlds, and the ones that failed."""
+    """Counts over worlds, and the ones that failed. `seconds` are of the processor."""
 
     worlds: int = 0
     days: float = 0.0
+    seconds: float = 0.0
     counts: Counter[str] = field(default_factory=Counter)
     steps: Counter[str] = field(default_factory=Counter)
+    # How often a fault happened while an order was in a state.
+    cells: Counter[tuple[str, str]] = field(default_factory=Counter)
     failed: list[Result] = field(default_factory=list)
+    on_disk: int = 0
     # The longest that a position was bare, in each way of counting, and the world's seed.
     longest: dict[str, tuple[int, int]] = field(default_factory=dict)
 
@@ -27,13 +31,20 @@ class Tally:
         """Count one world."""
         self.worlds += 1
         self.days += result.days
+        self.seconds += result.seconds
         self.counts += result.counts
         self.steps += result.steps
+        self.cells += result.cells
+        self.on_disk += result.options.is_on_disk
         if result.failure:
             self.failed.append(result)
         for name, length in result.protection.longest.items():
             known = self.longest.get(name, (-1, 0))
             self.longest[name] = max(known, (length, result.options.seed), key=lambda each: each[0])
+
+    def speed(self) -> float:
+        """Return the simulated days for each minute of one core."""
+        return self.days / max(self.seconds, 1e-9) * 60
 
 
 def _run_seed(seed: int) -> Result:
@@ -47,11 +58,3 @@ def results(seeds: Iterable[int], workers: int = 1) -> Iterator[Result]:
         return
     with ProcessPoolExecutor(workers) as pool:
         yield from pool.map(_run_seed, seeds, chunksize=CHUNK)
-
-
-def tally(seeds: Iterable[int], workers: int = 1) -> Tally:
-    """Run the world of each seed and add them up."""
-    total = Tally()
-    for result in results(seeds, workers):
-        total.add(result)
-    return total

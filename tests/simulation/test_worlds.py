@@ -1,10 +1,15 @@
 """In every seeded world the bot and the exchange end up telling the same story."""
 
+import os
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.simulation.options import drawn
+from tests.simulation.options import DISK_EVERY, drawn
+from tests.simulation.report import FAULTS
 from tests.simulation.run import Tally
 from tests.simulation.world import Result, run_world
 
@@ -40,7 +45,7 @@ def _hold(first: int) -> Tally:
 def test_faults_lose_no_order_and_send_none_twice(first: int) -> None:
     total = _hold(first)
     # A world in which nothing happens proves nothing.
-    for what in ("crash", "late", "drop_after", "cancel_race", "outages", "order_absent", "lag"):
+    for what in (*FAULTS, "order_absent", "order_dropped", "difference_found", "balance_adjusted"):
         assert total.counts[what], f"no {what} in {BLOCK} worlds"
 
 
@@ -63,13 +68,40 @@ def test_options_name_every_fault_and_are_the_seeds_alone() -> None:
     assert "seed 7" in drawn(7).told()
 
 
-STEPS = sorted(run_world(drawn(3)).steps)
+# Its world passes every step that there is.
+SEED_OF_ALL_STEPS = 54
+STEPS = sorted(run_world(drawn(SEED_OF_ALL_STEPS)).steps)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("label", STEPS)
 @pytest.mark.parametrize("hit", [1, 2])
 def test_death_at_every_step_heals(label: str, hit: int) -> None:
-    result = run_world(drawn(3, crash_at=(label, hit)))
+    result = run_world(drawn(SEED_OF_ALL_STEPS, crash_at=(label, hit)))
     if result.failure:
         pytest.fail(_told(result), pytrace=False)
+
+
+def test_journal_on_a_disk_tells_the_same_story() -> None:
+    assert drawn(DISK_EVERY).is_on_disk, "one world of so many keeps it there"
+    options = drawn(SEED_OF_ALL_STEPS)
+    on_disk = run_world(replace(options, is_on_disk=True))
+    assert on_disk.failure == ""
+    assert on_disk.trace == run_world(options).trace
+
+
+@pytest.mark.long
+def test_story_is_the_same_in_processes_that_hash_otherwise() -> None:
+    """What a set holds first differs between them: nothing may depend on it."""
+    command = [sys.executable, "-m", "tests.simulation", "--seed", str(SEED_OF_ALL_STEPS)]
+    traces = set()
+    for seed in ("0", "1"):
+        told = subprocess.run(  # noqa: S603  # our own module, and a number
+            command,
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        traces.add(next(line for line in told.splitlines() if line.startswith("trace ")))
+    assert len(traces) == 1

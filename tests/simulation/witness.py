@@ -9,6 +9,7 @@ from tests.simulation.disk import DiskJournal
 from tests.simulation.exchange import PiecesBook
 from tests.simulation.faulty_broker import FaultyBroker, Place
 from tests.simulation.names import is_ours
+from tests.simulation.record import Violation
 from tests.simulation.rows import There, changes_by
 from tradebot.engine.state import State, apply
 from tradebot.errors import JournalError
@@ -125,8 +126,8 @@ class SimulatedJournal:
 
     def reopened(self) -> State:
         """Return what a start folds from it."""
-        if self._disk is not None:
-            assert self._disk.reopened() == self._folded, "the disk tells another story"
+        if self._disk is not None and self._disk.reopened() != self._folded:
+            raise Violation("I15: the disk tells another story")
         return self._folded
 
     def close(self) -> None:

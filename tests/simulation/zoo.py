@@ -10,245 +10,40 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
 from types import FunctionType
 from typing import Any
 
 from tests.simulation.options import drawn
-from tests.simulation.world import Result, run_world
-from tradebot.engine import booking, decide, protect, reconcile, risk, state
-from tradebot.runtime.carrying import Carrier
-from tradebot.runtime.guarding import Guard
-from tradebot.runtime.session import Session
-from tradebot.runtime.trader import Trader
+from tests.simulation.world import run_world
+
+WORLDS_MAX = 200
 
 Change = tuple[Any, str, str]
 
 
-def _settling() -> type[Any]:
-    """Return the class that asks what became of orders."""
-    name = "tradebot.runtime.settling"
-    return Session if find_spec(name) is None else import_module(name).Settler
-
-
-def _of(owner: type[Any], *names: str) -> Any:
-    return next(vars(owner)[name] for name in names if name in vars(owner))
-
-
-SETTLE_ORDER = _of(_settling(), "settle_order", "_settle_order")
-SETTLE_MISSING = _of(_settling(), "_settle_missing")
-
-
 @dataclass(frozen=True, slots=True)
 class Bug:
-    """A bug in words, and the changes that make it: function, text, other text."""
+    """A bug in words, and the changes that make it: function, text, other text.
+
+    `test` shows the bugs that no world can show: module, function, and what it is called with.
+    `is_quick`: few worlds show it, so that it is hunted wherever the longer suites run.
+    """
 
     name: str
     changes: tuple[Change, ...]
+    test: tuple[Any, ...] = ()
+    is_quick: bool = False
 
 
-BUGS = (
-    Bug(
-        "an order is sent before it is on disk",
-        (
-            (
-                Carrier._is_written,
-                "        self._books.record(\n            [\n                ev.OrderSent",
-                "        self.late = (\n            [\n                ev.OrderSent",
-            ),
-            (
-                Carrier._place,
-                "        events: list[ev.Event] = []",
-                "        self._books.record(self.late)\n        events: list[ev.Event] = []",
-            ),
-        ),
-    ),
-    Bug(
-        "an order without an answer is sent again",
-        (
-            (
-                Carrier._place,
-                "        events: list[ev.Event] = []",
-                "        if isinstance(outcomes[0], Unknown) and len(approved) == 1:\n"
-                "            outcomes = (self._broker.place_order(approved[0]),)\n"
-                "        events: list[ev.Event] = []",
-            ),
-        ),
-    ),
-    Bug(
-        "a candle is decided again after a restart, under a new id",
-        (
-            (decide._enter, " or state.orders.attempts(market, Leg.ENTRY, candle.closed_at)", ""),
-            (risk.order_id, "intent.leg)", "intent.leg, len(state.orders.settled))"),
-        ),
-    ),
-    Bug(
-        "an order that is not found is absent at once",
-        (
-            (
-                SETTLE_MISSING,
-                "not may_be_absent(order, now_ms=now)",
-                "False",
-            ),
-        ),
-    ),
-    Bug(
-        "one look is enough to call an order absent",
-        (
-            (
-                SETTLE_MISSING,
-                "if not is_absent(first_missed_ms=first, now_ms=now)",
-                "if first > now",
-            ),
-        ),
-    ),
-    Bug(
-        "the second endpoint is not asked",
-        ((SETTLE_MISSING, "if self._broker.is_listed(order)", "if False"),),
-    ),
-    Bug(
-        "a failed read counts as not found",
-        (
-            (
-                SETTLE_ORDER,
-                "        report = self._broker.order_report(order)",
-                "        try:\n            report = self._broker.order_report(order)\n"
-                "        except Exception:\n            report = None",
-            ),
-            (
-                SETTLE_MISSING,
-                "        if self._broker.is_listed(order):",
-                "        try:\n            listed = self._broker.is_listed(order)\n"
-                "        except Exception:\n            listed = False\n        if listed:",
-            ),
-        ),
-    ),
-    Bug(
-        "a fill is booked twice: its trade id is not looked at",
-        (
-            (reconcile.report_events, "if fill.trade_id not in known", "if True"),
-            (state._filled, "if fill.trade_id in order.trade_ids", "if False"),
-        ),
-    ),
-    Bug(
-        "the end of an order is booked before its fills",
-        (
-            (
-                reconcile.report_events,
-                "if booked < report.filled or booked >= order.quantity",
-                "if booked >= order.quantity",
-            ),
-        ),
-    ),
-    Bug(
-        "a stop is sized to what was bought, not to what is left of it",
-        ((protect.sale, "quantity=position.sellable", "quantity=position.bought"),),
-    ),
-    Bug(
-        "a refused cancel is taken for a cancel",
-        (
-            (
-                Carrier._is_ended,
-                "            # \"Unknown order\": it has just filled or expired; the fill wins.\n",
-                "            now = self._clock.now_ms()\n"
-                "            self._books.record([ev.OrderCancelled(at=now, order_id=order.id)])\n"
-                "            return True\n",
-            ),
-        ),
-    ),
-    Bug(
-        "a restart drops what was sent",
-        (
-            (
-                SETTLE_ORDER,
-                "if order.status is OrderStatus.INTENDED",
-                "if order.status in (OrderStatus.INTENDED, OrderStatus.SENT)",
-            ),
-        ),
-    ),
-    Bug(
-        "an order in doubt does not block its market",
-        ((decide._enter, "if state.orders.of(market) or", "if"),),
-    ),
-    Bug(
-        "the limit on positions is one too high",
-        (
-            (
-                risk._check_holdings,
-                "len(busy) >= rules.open_positions_max",
-                "len(busy) > rules.open_positions_max",
-            ),
-        ),
-    ),
-    Bug(
-        "the emergency stop is not looked at",
-        ((Carrier._is_written, "not self._latch.is_armed()", "False"),),
-    ),
-    Bug(
-        "the fee taken in coins is forgotten",
-        ((booking._bought, "+ fill.quantity - base_fee", "+ fill.quantity"),),
-    ),
-    Bug(
-        "a missed candle is traded",
-        ((Session.step, "        if missed:\n            return\n", ""),),
-    ),
-    Bug(
-        "what was refused is asked for again at another time",
-        ((Guard._pursue, "time=now)", "time=self._clock.now_ms())"),),
-    ),
-    Bug(
-        "a target whose stop is gone is left alone",
-        (
-            (protect._renewed, "if not stops and level", "if False"),
-            (protect.has_stop_at_rest, "order.leg is Leg.STOP", "order.leg in PROTECTIVE"),
-        ),
-    ),
-    Bug(
-        "nobody asks about orders between candles",
-        (
-            (Trader.tick, "            self.session.settle(before_stops=self._switch)\n", ""),
-        ),
-    ),
-    Bug(
-        "a stop counts as replaced though the old one could not be cancelled",
-        (
-            (
-                Carrier._replace,
-                "        self._record(answered)\n        return self._is_ended(old, gone)",
-                "        ended = ev.OrderCancelled(at=self._clock.now_ms(), order_id=old.id)\n"
-                "        self._record([*answered, ended])\n        return True",
-            ),
-        ),
-    ),
-    Bug(
-        "a stop and a target are placed anew before the old ones are gone",
-        (
-            (
-                protect._renewed,
-                "return (Cancel(stop, reason),)",
-                "return (Cancel(stop, reason), Place(ruling))",
-            ),
-        ),
-    ),
-    Bug(
-        "a position is guarded beside an order in doubt",
-        ((protect.guard, "if is_moving(order)", "if False"),),
-    ),
-    Bug(
-        "an entry whose cancel was not answered is taken for gone",
-        (
-            (
-                Carrier._is_ended,
-                "        if isinstance(outcome, Unknown | Unsent):\n            return False",
-                "        if isinstance(outcome, Unknown) and order.side == \"buy\":\n"
-                "            now = self._clock.now_ms()\n"
-                "            self._record([ev.OrderCancelled(at=now, order_id=order.id)])\n"
-                "            return True\n"
-                "        if isinstance(outcome, Unknown | Unsent):\n            return False",
-            ),
-        ),
-    ),
-)
+@dataclass(frozen=True, slots=True)
+class Caught:
+    """What caught a bug: `seed` is the world's, None where a test did, or nothing."""
+
+    bug: Bug
+    is_caught: bool
+    seed: int | None = None
+    worlds: int = 0
+    failure: str = ""
 
 
 @contextmanager
@@ -281,11 +76,26 @@ def _compiled(function: FunctionType, text: str) -> Any:
     return names[function.__name__].__code__
 
 
-def hunt(bug: Bug, worlds: int, first: int = 1) -> Result | None:
-    """Return the first world that fails by the bug, and holds without it; None where none does."""
+def hunt(bug: Bug, worlds: int = WORLDS_MAX, first: int = 1) -> Caught:
+    """Return the first world that fails by the bug, and holds without it; or what its test says."""
+    if bug.test:
+        return _tested(bug)
     for seed in range(first, first + worlds):
         with planted(bug):
             result = run_world(drawn(seed))
         if result.failure and not run_world(drawn(seed)).failure:
-            return result
-    return None
+            return Caught(bug, True, seed, seed - first + 1, result.failure)
+    return Caught(bug, False, worlds=worlds)
+
+
+def _tested(bug: Bug) -> Caught:
+    """Run the bug's test without the bug, where it must pass, and with it."""
+    module, name, *given = bug.test
+    run = getattr(import_module(module), name)
+    run(*given)
+    with planted(bug):
+        try:
+            run(*given)
+        except AssertionError as error:
+            return Caught(bug, True, failure=str(error).partition("\n")[0])
+    return Caught(bug, False)

@@ -31,6 +31,7 @@ BARE_BUGS = (
     Bug(
         "the lock is never lifted",
         ((Guard.watch, "            self._lift()\n", "            pass\n"),),
+        is_quick=True,
     ),
     Bug(
         "a restart winds the clock back",
@@ -54,52 +55,50 @@ BARE_BUGS = (
         "a sale is made beside an order in doubt",
         ((protect.is_moving, "order.status in IN_DOUBT or ", ""),),
     ),
-)
-# Worlds do not show these, since the stop that is refused is sold at once, and a price that falls
-# under it is sold by the next try: bug, module and test.
-SEEN_BY_TEST = (
-    (
-        Bug(
-            "protecting lasts for ever",
+    # Worlds do not show these, since the stop that is refused is sold at once, and a price that
+    # falls under it is sold by the next try.
+    Bug(
+        "protecting lasts for ever",
+        (
             (
-                (
-                    Guard._try,
-                    "is_protecting = age < PROTECTING_MS or not bare.was_protecting",
-                    "is_protecting = True",
-                ),
+                Guard._try,
+                "is_protecting = age < PROTECTING_MS or not bare.was_protecting",
+                "is_protecting = True",
             ),
         ),
-        "tests.unit.runtime.test_guarding",
-        "test_stop_is_tried_at_every_look_for_ten_seconds_then_sale_and_stop_in_turn",
-    ),
-    (
-        Bug(
-            "the bot does not look at the price while the stop is missing",
-            ((Guard._sell_at_price, "if price is not None and", "if False and"),),
+        test=(
+            "tests.unit.runtime.test_guarding",
+            "test_stop_is_tried_at_every_look_for_ten_seconds_then_sale_and_stop_in_turn",
         ),
-        "tests.unit.runtime.test_guarding",
-        "test_price_at_the_missing_stop_does_not_wait_for_the_next_try",
     ),
-    (
-        Bug(
-            "tries end when the owner is called",
-            ((Guard._try, "bare.due = now + bare.wait", "bare.due = 2**62"),),
+    Bug(
+        "the bot does not look at the price while the stop is missing",
+        ((Guard._sell_at_price, "if price is not None and", "if False and"),),
+        test=(
+            "tests.unit.runtime.test_guarding",
+            "test_price_at_the_missing_stop_does_not_wait_for_the_next_try",
         ),
-        "tests.unit.runtime.test_guarding",
-        "test_tries_go_on_for_ever_after_10_20_40_and_every_60_seconds",
     ),
-    (
-        Bug(
-            "a lost stop is missing from when its end was told",
+    Bug(
+        "tries end when the owner is called",
+        ((Guard._try, "bare.due = now + bare.wait", "bare.due = 2**62"),),
+        test=(
+            "tests.unit.runtime.test_guarding",
+            "test_tries_go_on_for_ever_after_10_20_40_and_every_60_seconds",
+        ),
+    ),
+    Bug(
+        "a lost stop is missing from when its end was told",
+        (
             (
-                (
-                    unprotected._moment,
-                    "return trip.cancels.pop(order.id, event.at)",
-                    "return event.at",
-                ),
+                unprotected._moment,
+                "return trip.cancels.pop(order.id, event.at)",
+                "return event.at",
             ),
         ),
-        "tests.unit.engine.test_unprotected",
-        "test_cancel_without_an_answer_counts_from_when_it_was_sent",
+        test=(
+            "tests.unit.engine.test_unprotected",
+            "test_cancel_without_an_answer_counts_from_when_it_was_sent",
+        ),
     ),
 )
