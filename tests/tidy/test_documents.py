@@ -18,7 +18,12 @@ from tradebot.strategies.registry import BUILT_IN
 
 README = ROOT / "README.md"
 GUIDE = ROOT / "PRODUCTION_DEPLOYMENT_GUIDE.md"
-DOCUMENTS = ("README.md", "PRODUCTION_DEPLOYMENT_GUIDE.md", "benchmarks/README.md")
+DOCUMENTS = (
+    "README.md",
+    "PRODUCTION_DEPLOYMENT_GUIDE.md",
+    "benchmarks/README.md",
+    "docs/invariants.md",
+)
 SET_UP = (
     "python3 -m venv .venv && .venv/bin/pip install -e . && .venv/bin/tradebot run",
     "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/pytest",
