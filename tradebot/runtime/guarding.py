@@ -102,6 +102,9 @@ class Guard:
         self._watch.closed.clear()  # The report has use for them, a clock has none.
         if isinstance(event, ev.CancelSent):
             self._cancels[event.order_id] = event.at
+        if isinstance(event, ev.PositionAdjusted):
+            # What was refused was of coins that had gone: what is left of them waits for no turn.
+            self._bare.pop(event.market, None)
 
     def asked(self, *, is_answered: bool, is_reached: bool) -> None:
         """Hear whether the exchange answered all that was asked of our orders, or anything."""

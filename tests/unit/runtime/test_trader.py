@@ -11,7 +11,7 @@ from tests.support.compared import Compared, held, unknown_order
 from tradebot.errors import BooksDisagree, ExchangeUnavailable
 from tradebot.model import event as ev
 from tradebot.model.account import TradingState
-from tradebot.model.order import Approved, Leg, OrderStatus
+from tradebot.model.order import Approved, Leg, OrderStatus, Outcome, Rejection
 from tradebot.model.signal import Signal
 from tradebot.runtime.dead_man import DeadMan
 from tradebot.runtime.feed import Reading
@@ -114,21 +114,23 @@ def test_start_where_another_bot_trades_decides_nothing_and_keeps_the_stops() ->
 
 
 def test_position_that_a_comparison_shrank_is_guarded_in_the_same_wake() -> None:
+    """What was left of a position waited for its turn, a minute, among tries for what had gone."""
+
+    def answer(approved: Approved) -> Outcome:
+        if approved.intent.quantity > 4:
+            return Rejection(order_id=approved.order_id, code="-2010", message="Insufficient.")
+        return report(approved.order_id, OrderStatus.ACCEPTED)
+
     made = held()
     traded = Traded(made)
     traded.trader.start(NOW)
     stop = made.bot.order(Leg.STOP)
     made.broker.reports[stop.id] = report(stop, OrderStatus.CANCELLED)
-    made.broker.script = ["rejected"] * 40
+    made.broker.script = [answer] * 400
     made.broker.coins = {"USDT": d(600), "BTC": d(4)}
-    for _ in range(40):
+    while made.bot.state.positions[BTC].quantity != 4:
+        assert traded.bot.clock.now < NOW + 120_000, "a bare position is compared soon"
         traded.tick(2_000)
-        if made.bot.state.positions[BTC].quantity == 4:
-            break
-        made.broker.script = ["rejected"] * 40
-    assert made.bot.state.positions[BTC].quantity == d(4), "a bare position is compared soon"
-    made.broker.script = []
-    traded.tick(60_000)
     resting = [each for each in made.bot.state.orders.of(BTC) if each.leg is Leg.STOP]
     assert [each.quantity for each in resting] == [d(4)]
 
