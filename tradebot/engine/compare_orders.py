@@ -92,7 +92,7 @@ def compare_orders(
     state: State, sight: Sight, older: Mapping[str, KnownOrder]
 ) -> list[Difference]:
     """Return where orders and fills differ, by id. `older` are orders that the state let go."""
-    known = _known(state, older)
+    known = _known(state, sight, older)
     found: dict[str, Difference] = {}
     for market, orders in sight.orders.items():
         found |= _twice(market, orders)
@@ -113,8 +113,15 @@ def compare_orders(
     return [found[key] for key in sorted(found)]
 
 
-def _known(state: State, older: Mapping[str, KnownOrder]) -> dict[str, KnownOrder]:
-    ours = (*state.orders.settled.values(), *state.orders.unsettled.values())
+def _known(
+    state: State, sight: Sight, older: Mapping[str, KnownOrder]
+) -> dict[str, KnownOrder]:
+    """Return the orders that are out, and the ended ones that the look shows, by id."""
+    shown = sight.order_ids()
+    numbers = {each.exchange_id for fills in sight.fills.values() for each in fills}
+    ended = state.orders.settled.values()
+    ours = [order for order in ended if order.id in shown or order.exchange_id in numbers]
+    ours += state.orders.unsettled.values()
     return {**older, **{order.id: known_order(order) for order in ours}}
 
 
@@ -122,7 +129,7 @@ def unbooked_fills(
     state: State, sight: Sight, older: Mapping[str, KnownOrder]
 ) -> list[tuple[str, ListedFill]]:
     """Return the fills of our orders that the books do not know, each with its market."""
-    known = list(_known(state, older).values())
+    known = list(_known(state, sight, older).values())
     return [
         (market, listed)
         for market, fills in sight.fills.items()
