@@ -29,6 +29,8 @@ RECONCILE_MS, REQUESTS_MAX = 300_000, 50
 RESTART_MS = (2_000, 2_000, 30_000, 10 * MINUTE, HOUR)
 # Where the exchange cannot be reached: soon, then ever more rarely.
 RETRY_MS_MIN, RETRY_MS_MAX = 5_000, 5 * MINUTE
+# After so many wakes without an answer one more tells nothing, until the exchange is back.
+FAILED_ENOUGH = 5
 
 
 class Crash(BaseException):
@@ -45,6 +47,8 @@ class Life:
         self._retry_ms = RETRY_MS_MIN
         self._is_for_owner = False
         self._has_booked = False
+        # How many wakes in a row the exchange did not answer.
+        self._failed = 0
         self.is_dying = False
         self.last_tick = 0
         self._feed = SimulatedFeed(
@@ -111,7 +115,11 @@ class Life:
         if self._trader is None or not world.is_armed() or not world.broker.stale.is_current():
             return False
         session = self._trader.session
-        if self._feed.is_behind(world.clock.now_ms()) or session.is_urgent():
+        if session.is_urgent():
+            return False
+        if self._failed >= FAILED_ENOUGH and (world.is_out() or world.is_banned()):
+            return True
+        if self._feed.is_behind(world.clock.now_ms()):
             return False
         if any(cause != "reconcile" for _, cause in session.state.locks):
             return False
@@ -208,10 +216,13 @@ class Life:
             self._is_for_owner = True
             self._die(0, error.message)
         except ExchangeUnavailable:
+            self._failed += 1
             # A start ends there, and the supervisor tries again; a tick waits for the next wake.
             if is_start:
                 self._die(self._retry_ms, "unreachable")
                 self._retry_ms = min(2 * self._retry_ms, RETRY_MS_MAX)
+        else:
+            self._failed = 0
         if self._has_booked:
             self._has_booked = False
             self.compare()

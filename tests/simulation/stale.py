@@ -47,6 +47,8 @@ class Stale:
         self._balances: tuple[int, Mapping[str, Decimal]] = (0, {})
         self._orders: dict[str, tuple[int, dict[str, ListedOrder]]] = {}
         self._trades: tuple[int, int] = (0, 0)
+        # When the last of all this is over.
+        self._latest = 0
 
     def heal(self) -> None:
         """Let every read be of now."""
@@ -54,12 +56,11 @@ class Stale:
         self._fills_told.clear()
         self._orders.clear()
         self._balances, self._trades = (0, {}), (0, 0)
+        self._latest = 0
 
     def is_current(self) -> bool:
         """Return whether no read is older than now."""
-        old = (*self._old.values(), *self._fills_told.values(), *self._orders.values())
-        times = [each[0] for each in (*old, self._balances, self._trades)]
-        return max(times) <= self._world.now
+        return self._latest <= self._world.now
 
     # --- what becomes old -----------------------------------------------------------------------
 
@@ -100,7 +101,9 @@ class Stale:
             self._trades = self._until(longest), len(self._book.trades)
 
     def _until(self, longest_ms: int) -> int:
-        return self._world.now + self._draw.randrange(500, longest_ms)
+        until = self._world.now + self._draw.randrange(500, longest_ms)
+        self._latest = max(self._latest, until)
+        return until
 
     # --- what is read ---------------------------------------------------------------------------
 

@@ -68,8 +68,8 @@ def test_options_name_every_fault_and_are_the_seeds_alone() -> None:
     assert "seed 7" in drawn(7).told()
 
 
-# Its world passes every step that there is.
-SEED_OF_ALL_STEPS = 54
+# Its world passes as many different steps as any.
+SEED_OF_ALL_STEPS = 70
 STEPS = sorted(run_world(drawn(SEED_OF_ALL_STEPS)).steps)
 
 
