@@ -91,7 +91,10 @@ class Loop:
         for _ in range(STOPS_MAX):
             with self._bot() as bot:
                 deadline = time.monotonic() + SETTLED_SECONDS_MAX
-                while self._differences() and time.monotonic() < deadline and bot.poll() is None:
+                # A signal before it has said anything would end an interpreter, not a bot.
+                while time.monotonic() < deadline and bot.poll() is None:
+                    if self._said() and not self._differences():
+                        break
                     time.sleep(1)
                 bot.send_signal(signal.SIGINT)
                 code = bot.wait(SETTLED_SECONDS_MAX)

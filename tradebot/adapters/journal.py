@@ -76,11 +76,15 @@ class SqliteJournal:
         self._path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            migrate(path)
             self._db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode=WAL")
+            # Before the tables, so that a migration that is cut off leaves a file that can be read.
+            # Fetched to its end: that is when SQLite commits it, and says if it cannot.
+            self._db.execute("PRAGMA journal_mode=WAL").fetchall()
             self._db.execute("PRAGMA synchronous=FULL")
             self._check_pragmas()
+            # Whoever has read keeps the log from being folded in, unseen, as the migration closes.
+            self._db.execute("SELECT count(*) FROM sqlite_master").fetchall()
+            migrate(path)
             self.epoch = self._next_epoch()
             row = self._db.execute(
                 "SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1"
@@ -194,8 +198,23 @@ def open_readonly(path: Path) -> sqlite3.Connection:
 
 
 def _has_log(path: Path) -> bool:
-    log = path.with_name(f"{path.name}-wal")
-    return log.exists() and log.stat().st_size > 0
+    """Return whether something beside the file belongs to it: a log, or a write that was cut off."""
+    logs = (path.with_name(f"{path.name}-{name}") for name in ("wal", "journal"))
+    return any(log.exists() and log.stat().st_size > 0 for log in logs)
+
+
+def _finish_rollback(path: Path) -> None:
+    """Undo a write that a death cut off while the file was made; a read-only opening cannot.
+
+    Raises JournalError where the disk does not let us.
+    """
+    if not path.with_name(f"{path.name}-journal").exists():
+        return
+    try:
+        with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as db:
+            db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error as error:
+        raise _read_error(path, error) from error
 
 
 def _is_readable(db: sqlite3.Connection) -> bool:
@@ -221,6 +240,7 @@ def check_file(path: Path) -> None:
     """
     if not path.is_file():
         return
+    _finish_rollback(path)
     with closing(open_readonly(path)) as db:
         try:
             fault = _file_fault(db)

@@ -1,5 +1,6 @@
 """A journal that is damaged, or whose newest events were cut off, does not verify."""
 
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -61,6 +62,24 @@ def test_file_that_is_not_there_or_still_empty_is_no_damage(tmp_path: Path) -> N
     empty = tmp_path / "empty.db"
     empty.touch()
     check_file(empty)
+
+
+def test_write_that_was_cut_off_beside_the_log_is_undone(path: Path, tmp_path: Path) -> None:
+    """Symptom: killed while the tables were made, the next start read half of them: "malformed"."""
+    cut = tmp_path / "cut" / "journal.db"
+    cut.parent.mkdir()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA journal_mode = DELETE")
+        db.execute("PRAGMA cache_size = 1")
+        db.execute("BEGIN")
+        db.execute("CREATE TABLE half (value TEXT)")
+        db.executemany("INSERT INTO half VALUES (?)", [("x" * 1000,)] * 1000)
+        for name in ("journal.db", "journal.db-journal"):
+            shutil.copy(path.with_name(name), cut.with_name(name))
+    assert cut.stat().st_size > 1_000_000, "pages of the transaction are in the file"
+    check_file(cut)
+    assert verify(cut).events == 5
+    assert cut.stat().st_size < 1_000_000
 
 
 def test_events_of_one_order_are_told_by_every_journal(path: Path) -> None:
