@@ -7,7 +7,7 @@ from tests.support.builders import HOUR, START, candles, d, market
 from tradebot.model.market import Candle, Market, asset_decimals, scales
 from tradebot.model.order import OrderKind, Side
 from tradebot.sandbox.book import Book
-from tradebot.sandbox.listing import Listing, OrderRequest
+from tradebot.sandbox.listing import FeeCoin, Listing, OrderRequest
 
 COIN = 10**8  # Quantities and cash are counted in 1e-8 of a coin.
 KEY, SECRET = "k" * 64, "s" * 64
@@ -37,17 +37,20 @@ def book(
     hours: int = 1,
     rules: Market | None = None,
     others: Mapping[str, str] | None = None,
+    fee_coin: FeeCoin | None = None,
 ) -> Book:
     """Return a book of hourly candles, `hours` after the first opened; 1000 USDT and no BTC."""
     markets = {rules or market(): text}
     markets |= {market(symbol): more for symbol, more in (others or {}).items()}
     opening = {"USDT": "1000"} if cash is None else cash
-    assert set(opening) <= set(asset_decimals(markets)), opening
+    paid_in = set() if fee_coin is None else {fee_coin.asset}
+    assert set(opening) <= {*asset_decimals(markets), *paid_in}, opening
     return Book(
         [listing_of(item, candles(made)) for item, made in markets.items()],
         {coin: int(d(amount) * COIN) for coin, amount in opening.items()},
         slippage_ppm=slippage_ppm,
         now=START + hours * HOUR,
+        fee_coin=fee_coin,
     )
 
 

@@ -167,12 +167,8 @@ class BookDoor:
 
     def balances(self) -> Mapping[str, Decimal]:
         """Return the total of every coin."""
-        decimals: dict[str, int] = {}
-        for item in self._book.listings.values():
-            decimals[item.market.base] = item.scale.quantity_decimals
-            decimals[item.market.quote] = item.scale.cash_decimals
         return {
-            asset: from_units(free + self._book.locked.get(asset, 0), decimals[asset])
+            asset: from_units(free + self._book.locked[asset], self._book.decimals[asset])
             for asset, free in self._book.free.items()
         }
 
@@ -201,14 +197,11 @@ class BookDoor:
         )
 
     def _fill(self, trade: BookTrade, scale: Scale) -> Fill:
-        market = self._book.listings[trade.symbol].market
-        is_base_fee = trade.fee_asset == market.base
-        decimals = scale.quantity_decimals if is_base_fee else scale.cash_decimals
         return Fill(
             trade_id=str(trade.trade_id),
             quantity=scale.quantity_decimal(trade.quantity),
             price=scale.price_decimal(trade.price),
-            fee=from_units(trade.fee, decimals),
+            fee=from_units(trade.fee, trade.fee_decimals),
             fee_asset=trade.fee_asset,
             is_maker=trade.is_maker,
             filled_at=trade.time,

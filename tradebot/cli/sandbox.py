@@ -35,6 +35,14 @@ class How(NamedTuple):
     faults: dict[str, object] | None
 
 
+class Costs(NamedTuple):
+    """What trades cost there, as it was typed."""
+
+    fee: str
+    slippage: str
+    fee_coin: str | None
+
+
 @app.callback()
 def sandbox() -> None:
     """Run the local exchange on its own."""
@@ -60,6 +68,10 @@ def serve(
         typer.Option(help="Opening balance, such as USDT=10000. [default: 10000 of each quote]"),
     ] = None,
     fee: Annotated[str, typer.Option(help="Fee of a trade, as a fraction.")] = "0.001",
+    fee_coin: Annotated[
+        str | None,
+        typer.Option(help="Coin that pays the fees while it lasts, at a price: BNB=600."),
+    ] = None,
     slippage: Annotated[str, typer.Option(help="Half the spread, as a fraction.")] = "0.0005",
     api_key: Annotated[str | None, typer.Option(help="[default: made from the seed]")] = None,
     secret: Annotated[str | None, typer.Option(help="[default: made from the seed]")] = None,
@@ -81,7 +93,7 @@ def serve(
     keys = Keys(api_key or keys.api_key, secret or keys.secret)
     now_ms = clock.now_ms() if pace == 1 and not candles else None
     tables = _tables(candles or [], symbol or [], timeframe, seed, now_ms)
-    book = _book(tables, parse_cash(cash or []), (fee, slippage), now_ms, record)
+    book = _book(tables, parse_cash(cash or []), Costs(fee, slippage, fee_coin), now_ms, record)
     plan = None if faults is None else read_faults(faults, book)
     how = How(speed, not candles, _told(plan, faults))
     with _served(book, keys, port, pace, plan) as (server, url):
@@ -115,16 +127,22 @@ def _tables(
 def _book(
     tables: list[CandleTable],
     cash: dict[str, Decimal],
-    costs: tuple[str, str],
+    costs: Costs,
     now_ms: int | None,
     record: Path | None,
 ) -> Book:
     """Return the exchange's book, as its record left it where there is one."""
     from tradebot.sandbox.record import resume
-    from tradebot.sandbox.standalone import parse_fraction, standalone_book
+    from tradebot.sandbox.standalone import parse_fee_coin, parse_fraction, standalone_book
 
-    fee_ppm, slippage_ppm = (parse_fraction(text) for text in costs)
-    book = standalone_book(tables, cash, fee_ppm=fee_ppm, slippage_ppm=slippage_ppm, now_ms=now_ms)
+    book = standalone_book(
+        tables,
+        cash,
+        fee_ppm=parse_fraction(costs.fee),
+        slippage_ppm=parse_fraction(costs.slippage),
+        now_ms=now_ms,
+        fee_coin=None if costs.fee_coin is None else parse_fee_coin(costs.fee_coin),
+    )
     return book if record is None else resume(record, book)
 
 
@@ -197,11 +215,19 @@ def _tell(url: str, keys: Keys, book: Book, how: How, *, as_json: bool) -> None:
         f"api key  {keys.api_key}\n"
         f"secret   {keys.secret}\n"
         f"markets  {', '.join(book.listings)}, {kind if how.is_synthetic else 'from files'}\n"
-        f"{_faults_line(how.faults)}"
+        f"{_fees_line(book)}{_faults_line(how.faults)}"
         f"time     {facts['now']}, speed {how.speed}; Ctrl-C stops it"
     )
     emit({"schema": SCHEMA, **facts}, text, as_json)
     sys.stdout.flush()  # Whoever started us in a pipe waits for the URL.
+
+
+def _fees_line(book: Book) -> str:
+    coin = book.fee_coin
+    if coin is None:
+        return ""
+    quote = next(iter(book.listings.values())).market.quote
+    return f"fees     in {coin.asset} at {coin.price} {quote}, while there is enough of it\n"
 
 
 def _faults_line(told: dict[str, object] | None) -> str:

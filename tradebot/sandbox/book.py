@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from tradebot.engine.fills import Filled, limit_fill, stop_fill
 from tradebot.engine.rules.costs import buy_price, sell_price
-from tradebot.model.market import Candle
+from tradebot.model.market import ASSET_DECIMALS, Candle, asset_decimals
 from tradebot.model.order import OrderKind, Side
 from tradebot.sandbox.filters import PRICED, check_counts, check_filters
 from tradebot.sandbox.listing import (
     OPEN_STATUSES,
     BookOrder,
     BookTrade,
+    FeeCoin,
     Listing,
     OrderRequest,
     Pieces,
@@ -45,6 +46,7 @@ class Book:
         *,
         slippage_ppm: int,
         now: int,
+        fee_coin: FeeCoin | None = None,
     ) -> None:
         self.listings = {item.market.symbol: item for item in listings}
         self.free: dict[str, int] = dict(balances)
@@ -58,10 +60,14 @@ class Book:
         self.trades: list[BookTrade] = []
         self.lists: dict[int, tuple[BookOrder, BookOrder]] = {}
         self._next_list_id = 1
-        for item in listings:
-            for asset in (item.market.base, item.market.quote):
-                self.free.setdefault(asset, 0)
-                self.locked.setdefault(asset, 0)
+        self.decimals = asset_decimals(item.market for item in listings)
+        self.fee_coin = fee_coin
+        if fee_coin is not None:
+            assert fee_coin.asset not in self.decimals, f"{fee_coin.asset} is traded here"
+            self.decimals[fee_coin.asset] = ASSET_DECIMALS
+        for asset in self.decimals:
+            self.free.setdefault(asset, 0)
+            self.locked.setdefault(asset, 0)
 
     # --- time -----------------------------------------------------------------------------------
 
@@ -318,18 +324,20 @@ class Book:
         self, listing: Listing, order: BookOrder, filled: Filled, pieces: Pieces
     ) -> bool:
         """Return whether the account can pay for all pieces, and they are all there is."""
-        charges = [charge(listing, order, filled, quantity) for quantity in pieces.quantities]
-        change = sum(each.quote_change for each in charges)
-        return pieces.is_whole and self.free[listing.market.quote] + change >= 0
+        quote, free = listing.market.quote, self.free
+        # Without the fee coin: it may run out between two pieces.
+        charges = [charge(listing, order, filled, each, free=free) for each in pieces.quantities]
+        change = sum(each.changes[quote] for each in charges)
+        return pieces.is_whole and free[quote] + change >= 0
 
     def _trade(self, listing: Listing, order: BookOrder, filled: Filled, quantity: int) -> bool:
         """Trade a piece of an order; return whether the account could pay for it."""
-        base, quote = listing.market.base, listing.market.quote
-        cost = charge(listing, order, filled, quantity)
-        if self.free[quote] + cost.quote_change < 0 or self.free[base] + cost.base_change < 0:
+        free = self.free
+        cost = charge(listing, order, filled, quantity, coin=self.fee_coin, free=free)
+        if any(free[asset] + change < 0 for asset, change in cost.changes.items()):
             return False
-        self.free[quote] += cost.quote_change
-        self.free[base] += cost.base_change
+        for asset, change in cost.changes.items():
+            free[asset] += change
         order.executed += quantity
         order.cash += cost.cash
         trade = BookTrade(
@@ -343,6 +351,7 @@ class Book:
             cash=cost.cash,
             fee=cost.fee,
             fee_asset=cost.fee_asset,
+            fee_decimals=cost.fee_decimals,
             is_maker=filled.is_maker,
             time=filled.filled_at,
         )

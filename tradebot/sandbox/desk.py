@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from copy import copy
 
-from tradebot.model.market import asset_decimals
 from tradebot.sandbox.auth import Account
 from tradebot.sandbox.book import Book
 from tradebot.sandbox.listing import Listing, SandboxRejection
@@ -46,7 +45,7 @@ class Desk:
         self.book = book
         self.account = account
         self.is_stepped = is_stepped
-        self.decimals = asset_decimals(item.market for item in book.listings.values())
+        self.decimals = book.decimals
         self.kline_texts: dict[str, dict[int, str]] = {symbol: {} for symbol in book.listings}
         self.order_posts = 0
         self.posts_by_client_id: Counter[str] = Counter()

@@ -10,7 +10,6 @@ from decimal import Decimal
 from pathlib import Path
 
 from tradebot.errors import ConfigError
-from tradebot.model.market import asset_decimals
 from tradebot.model.money import PPM
 from tradebot.sandbox.book import Book
 from tradebot.sandbox.faults_plan import (
@@ -96,8 +95,7 @@ def _script(table: Table, book: Book) -> Script:
 
 
 def _details(table: Table, fault: str, book: Book) -> Details:
-    decimals = asset_decimals(item.market for item in book.listings.values())
-    asset = table.choice("asset", sorted(decimals))
+    asset = table.choice("asset", sorted(book.decimals))
     return Details(
         delay_ms=table.duration("delay_ms"),
         late_ms=table.duration("late_ms"),
@@ -110,7 +108,7 @@ def _details(table: Table, fault: str, book: Book) -> Details:
         filter=table.choice("filter", FILTERS),
         orders=_first(table, "orders", VANISHING, fault),
         asset=asset,
-        change=table.amount("change", decimals.get(asset, 0)) if asset else 0,
+        change=table.amount("change", book.decimals.get(asset, 0)) if asset else 0,
         symbol=table.choice("symbol", sorted(book.listings)),
         how=_first(table, "how", DELISTED, fault),
     )

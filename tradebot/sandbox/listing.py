@@ -3,13 +3,14 @@
 Law: nothing here changes a book.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import NamedTuple
 
 from tradebot.engine.fills import Filled
 from tradebot.engine.rules.costs import fee, notional
-from tradebot.model.market import Candle, FeeAsset, Market, Scale
+from tradebot.model.market import ASSET_DECIMALS, Candle, FeeAsset, Market, Scale
 from tradebot.model.order import OrderKind, Side
 
 OPEN_STATUSES = frozenset({"NEW", "PARTIALLY_FILLED"})
@@ -89,6 +90,7 @@ class BookTrade:
     cash: int
     fee: int
     fee_asset: str
+    fee_decimals: int
     is_maker: bool
     time: int
 
@@ -135,27 +137,60 @@ def whole(listing: Listing, order: BookOrder) -> Pieces:
     return Pieces((order.quantity - order.executed,), True)
 
 
+@dataclass(frozen=True, slots=True)
+class FeeCoin:
+    """A coin that no market here trades, in which fees are paid while the account has enough.
+
+    `price` is one coin's in the quote coin of the markets: Binance's BNB, at a price that stands.
+    """
+
+    asset: str
+    price: Decimal
+
+    def units(self, cash: int, cash_decimals: int) -> int:
+        """Return how much of the coin is worth this cash, rounded up as every fee is."""
+        over, under = self.price.as_integer_ratio()
+        units: int = -(-cash * under * 10**ASSET_DECIMALS // (over * 10**cash_decimals))
+        return units
+
+
 class Charge(NamedTuple):
-    """What a trade is worth, its fee, and by how much both coins of the account change."""
+    """What a trade is worth, its fee, and by how much each coin of the account changes."""
 
     cash: int
     fee: int
     fee_asset: str
-    base_change: int
-    quote_change: int
+    fee_decimals: int
+    changes: dict[str, int]
 
 
-def charge(listing: Listing, order: BookOrder, filled: Filled, quantity: int) -> Charge:
-    """Return what trading a piece of an order costs and brings."""
+def charge(
+    listing: Listing,
+    order: BookOrder,
+    filled: Filled,
+    quantity: int,
+    *,
+    coin: FeeCoin | None = None,
+    free: Mapping[str, int],
+) -> Charge:
+    """Return what trading a piece of an order costs and brings to an account with so much free.
+
+    A fee is taken from `coin` whole or not at all: where it would not do, as if there were none.
+    """
     market, scale = listing.market, listing.scale
     cash = notional(filled.price, quantity, scale.lot, scale.lot_cash)
     fee_ppm = market.maker_ppm if filled.is_maker else market.taker_ppm
-    if order.side is Side.BUY and market.fee_asset is FeeAsset.RECEIVED:
-        charged = fee(quantity, fee_ppm)
-        return Charge(cash, charged, market.base, quantity - charged, -cash)
-    charged = fee(cash, fee_ppm)
     sign = 1 if order.side is Side.BUY else -1
-    return Charge(cash, charged, market.quote, sign * quantity, -sign * cash - charged)
+    changes = {market.base: sign * quantity, market.quote: -sign * cash}
+    charged, asset, decimals = fee(cash, fee_ppm), market.quote, scale.cash_decimals
+    in_coin = 0 if coin is None else coin.units(charged, scale.cash_decimals)
+    if coin is not None and in_coin <= free[coin.asset]:
+        charged, asset, decimals = in_coin, coin.asset, ASSET_DECIMALS
+    elif order.side is Side.BUY and market.fee_asset is FeeAsset.RECEIVED:
+        charged, asset = fee(quantity, fee_ppm), market.base
+        decimals = scale.quantity_decimals
+    changes[asset] = changes.get(asset, 0) - charged
+    return Charge(cash, charged, asset, decimals, changes)
 
 
 def spent(listing: Listing, side: Side, price: int, quantity: int) -> tuple[str, int]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from tradebot.errors import BooksDisagree, DataError, TradebotError
+from tradebot.model.money import plain
 from tradebot.model.order import OrderKind, Side
 from tradebot.sandbox.book import Book
 from tradebot.sandbox.listing import BookOrder, Listing, OrderRequest, SandboxRejection
@@ -75,7 +76,11 @@ def resume(path: Path, book: Book) -> RecordedBook:
     """
     assert not book.orders, "only a fresh book can be resumed"
     recorded = RecordedBook(
-        list(book.listings.values()), book.free, slippage_ppm=book.slippage_ppm, now=book.now
+        list(book.listings.values()),
+        book.free,
+        slippage_ppm=book.slippage_ppm,
+        now=book.now,
+        fee_coin=book.fee_coin,
     )
     header = json.dumps(_header(book), sort_keys=True, separators=(",", ":")).encode()
     try:
@@ -130,7 +135,9 @@ def _request(fields: Mapping[str, Any]) -> OrderRequest:
 
 
 def _header(book: Book) -> dict[str, object]:
+    coin = book.fee_coin
     return {
+        **({} if coin is None else {"fee_coin": [coin.asset, plain(coin.price)]}),
         "sandbox": VERSION,
         "at": book.now,
         "balances": {asset: units for asset, units in book.free.items() if units},

@@ -13,10 +13,17 @@ import numpy as np
 
 from tradebot.candles import CandleTable, Ints
 from tradebot.errors import ConfigError
-from tradebot.model.market import FeeAsset, Market, Scale, asset_decimals, scales
+from tradebot.model.market import (
+    ASSET_DECIMALS,
+    FeeAsset,
+    Market,
+    Scale,
+    asset_decimals,
+    scales,
+)
 from tradebot.model.money import to_units
 from tradebot.sandbox.book import Book
-from tradebot.sandbox.listing import Listing
+from tradebot.sandbox.listing import FeeCoin, Listing
 
 # Tick and step together get no more decimals than an exchange keeps for an asset.
 DECIMALS_TOGETHER_MAX = 8
@@ -89,10 +96,12 @@ def open_book(
     *,
     slippage_ppm: int,
     now: int,
+    fee_coin: FeeCoin | None = None,
 ) -> Book:
     """Return an exchange that lists these markets, with one account that holds `cash`, at `now`.
 
-    Raises ConfigError for cash no market trades, negative cash, or a market listed twice.
+    Raises ConfigError for cash no market trades, negative cash, a market listed twice, or a coin
+    for the fees that is traded here or has no one price.
     """
     listed = list(markets)
     names = [market.symbol for market, _ in listed]
@@ -100,13 +109,32 @@ def open_book(
         twice = next(name for name in names if names.count(name) > 1)
         raise ConfigError(f"{twice} is listed twice", "give each market one set of candles")
     rules = [market for market, _ in listed]
-    scale_of = scales(rules)
+    scale_of, decimals = scales(rules), asset_decimals(rules)
+    if fee_coin is not None:
+        _check_fee_coin(fee_coin, rules)
+        decimals[fee_coin.asset] = ASSET_DECIMALS
     return Book(
         [listing(market, table, scale_of[market.name]) for market, table in listed],
-        _units(cash, asset_decimals(rules)),
+        _units(cash, decimals),
         slippage_ppm=slippage_ppm,
         now=now,
+        fee_coin=fee_coin,
     )
+
+
+def _check_fee_coin(coin: FeeCoin, markets: Iterable[Market]) -> None:
+    traded = [market for market in markets if coin.asset in (market.base, market.quote)]
+    if traded:
+        raise ConfigError(
+            f"{coin.asset} cannot pay the fees: {traded[0].symbol} trades it",
+            "name a coin that no market here trades",
+        )
+    quotes = sorted({market.quote for market in markets})
+    if len(quotes) > 1:
+        raise ConfigError(
+            f"{coin.asset} has one price, but the markets are in {' and '.join(quotes)}",
+            "serve markets of one quote coin",
+        )
 
 
 def _units(cash: Mapping[str, Decimal], decimals: Mapping[str, int]) -> dict[str, int]:

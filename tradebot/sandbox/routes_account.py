@@ -55,15 +55,16 @@ def commission(desk: Desk, parameters: Parameters) -> Fields:
     market = desk.listing(parameters).market
     nothing = {"maker": _rate(0), "taker": _rate(0), "buyer": _rate(0), "seller": _rate(0)}
     standard = {"maker": _rate(market.maker_ppm), "taker": _rate(market.taker_ppm)}
+    coin = desk.book.fee_coin
     return {
         "symbol": market.base + market.quote,
         "standardCommission": {**nothing, **standard},
         "specialCommission": nothing,
         "taxCommission": nothing,
         "discount": {
-            "enabledForAccount": False,
-            "enabledForSymbol": False,
-            "discountAsset": "BNB",
+            "enabledForAccount": coin is not None,
+            "enabledForSymbol": coin is not None,
+            "discountAsset": "BNB" if coin is None else coin.asset,
             "discount": _rate(0),
         },
     }

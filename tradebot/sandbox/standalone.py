@@ -17,6 +17,7 @@ from tradebot.errors import UsageError
 from tradebot.model.money import PPM, parse_decimal, to_ppm
 from tradebot.model.timeframe import floor_to_timeframe
 from tradebot.sandbox.book import Book
+from tradebot.sandbox.listing import FeeCoin
 from tradebot.sandbox.replay import market_for, open_book
 from tradebot.sandbox.server import SandboxServer
 from tradebot.sandbox.synthetic import synthetic_market
@@ -98,6 +99,18 @@ def parse_cash(items: Sequence[str]) -> dict[str, Decimal]:
     return cash
 
 
+def parse_fee_coin(text: str) -> FeeCoin:
+    """Return the coin and price of `BNB=600`. Raises UsageError."""
+    asset, _, price = text.partition("=")
+    try:
+        coin = FeeCoin(asset, parse_decimal(price))
+    except ValueError:
+        coin = FeeCoin("", Decimal(0))
+    if not coin.asset or coin.price <= 0:
+        raise UsageError(f"{text!r} is no coin with a price", "write it as BNB=600")
+    return coin
+
+
 def parse_fraction(text: str) -> int:
     """Return a fraction from 0 to under 1 in parts per million. Raises UsageError."""
     try:
@@ -130,6 +143,7 @@ def standalone_book(
     fee_ppm: int,
     slippage_ppm: int,
     now_ms: int | None = None,
+    fee_coin: FeeCoin | None = None,
 ) -> Book:
     """Return the book of these candles at `now_ms`, else when each market has some history.
 
@@ -145,6 +159,7 @@ def standalone_book(
         cash or {market.quote: OPENING_CASH for market, _ in markets},
         slippage_ppm=slippage_ppm,
         now=start if now_ms is None else now_ms,
+        fee_coin=fee_coin,
     )
 
 

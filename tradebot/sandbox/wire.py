@@ -101,7 +101,7 @@ def trade_fields(trade: BookTrade, scale: Scale) -> Fields:
         "price": amount(trade.price, scale.price_decimals),
         "qty": amount(trade.quantity, scale.quantity_decimals),
         "quoteQty": amount(trade.cash, scale.cash_decimals),
-        "commission": _commission(trade, scale),
+        "commission": amount(trade.fee, trade.fee_decimals),
         "commissionAsset": trade.fee_asset,
         "time": trade.time,
         "isBuyer": trade.side is Side.BUY,
@@ -178,12 +178,7 @@ def _fill_fields(trade: BookTrade, scale: Scale) -> Fields:
     return {
         "price": amount(trade.price, scale.price_decimals),
         "qty": amount(trade.quantity, scale.quantity_decimals),
-        "commission": _commission(trade, scale),
+        "commission": amount(trade.fee, trade.fee_decimals),
         "commissionAsset": trade.fee_asset,
         "tradeId": trade.trade_id,
     }
-
-
-def _commission(trade: BookTrade, scale: Scale) -> str:
-    is_base_fee = trade.symbol.startswith(f"{trade.fee_asset}/")
-    return amount(trade.fee, scale.quantity_decimals if is_base_fee else scale.cash_decimals)
