@@ -139,7 +139,11 @@ class Latch(Protocol):
     """The emergency stop, which outlives every process."""
 
     def is_armed(self) -> bool:
-        """Return whether trading is allowed. Absent or unreadable means no."""
+        """Return whether orders may leave. Absent or unreadable means no."""
+        ...
+
+    def suspend(self, reason: str) -> None:
+        """Let no bot start until a person resumes; until then the running one may still guard."""
         ...
 
 

@@ -12,7 +12,6 @@ from tests.simulation.options import HOUR, MINUTE
 from tests.simulation.witness import held
 from tradebot.engine.state import State
 from tradebot.errors import BooksDisagree, ExchangeUnavailable, JournalError
-from tradebot.model.account import TradingState
 from tradebot.model.event import Event, FillBooked
 from tradebot.model.order import RESTING
 from tradebot.runtime.reconciling import Reconciler
@@ -198,7 +197,7 @@ class Life:
                 world.checker.in_time(world.now)
         if not world.is_armed():
             trader.session.halt("the emergency stop is latched")
-        if trader.session.state.trading is TradingState.HALTED:
+        if trader.session.is_over():
             # By the latch it is started once that is lifted; by anything else only by its owner.
             self._is_for_owner = world.is_armed()
             self._die(CALM_MS, "stopped")

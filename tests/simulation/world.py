@@ -130,6 +130,9 @@ class World:
         """Return whether trading is allowed: the world is the bot's latch."""
         return self._is_armed
 
+    def suspend(self, reason: str) -> None:
+        """A bot that has halted itself is started by its owner alone: see `Life`."""
+
     def hits(self, fault: str) -> bool:
         """Return whether this fault happens now."""
         rate = self.options.faults[fault] if self.is_faulty else 0.0

@@ -199,12 +199,18 @@ class FakeLatch:
 
     def __init__(self, *, armed: bool = True, diary: list[str] | None = None) -> None:
         self.armed = armed
+        self.suspended = ""
         self.diary: list[str] = [] if diary is None else diary
 
     def is_armed(self) -> bool:
         """Return what it was set to."""
         self.diary.append("latch")
         return self.armed
+
+    def suspend(self, reason: str) -> None:
+        """Keep why."""
+        self.diary.append("latch: suspended")
+        self.suspended = reason
 
 
 class RecordingJournal:

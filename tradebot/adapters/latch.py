@@ -14,6 +14,8 @@ from tradebot.ports import Clock
 
 _ARMED = "ARMED"
 _HALTED = "HALTED"
+# Beside ARMED: the bot has halted itself; what guards a position may still leave.
+_SUSPENDED = "SUSPENDED"
 # Left for good by the first arm: a folder without any of the three files was never used.
 _MARK = "LATCH"
 _MARK_TEXT = b"Trading is allowed only while the file ARMED is here and HALTED is not.\n"
@@ -23,7 +25,7 @@ _REASON_MAX = 1000
 
 @dataclass(frozen=True, slots=True)
 class LatchState:
-    """Whether trading is allowed, and the last word on why. `since` is UTC ms."""
+    """Whether a bot may start, and the last word on why. `since` is UTC ms."""
 
     armed: bool
     reason: str
@@ -47,20 +49,26 @@ class FileLatch:
         self._clock = clock
         self._token = folder / _ARMED
         self._note = folder / _HALTED
+        self._suspension = folder / _SUSPENDED
         self._mark = folder / _MARK
 
     def is_armed(self) -> bool:
-        """Return whether trading is allowed. Absent, unreadable or halted means no."""
+        """Return whether orders may leave. Absent, unreadable or halted means no."""
         return _read(self._token) is not None and not os.path.lexists(self._note)
+
+    def may_start(self) -> bool:
+        """Return whether a bot may start: orders may leave, and none has halted itself since."""
+        return self.is_armed() and not os.path.lexists(self._suspension)
 
     def is_new(self) -> bool:
         """Return whether this folder has never been armed nor halted."""
         return not any(os.path.lexists(path) for path in (self._mark, self._token, self._note))
 
     def state(self) -> LatchState:
-        """Return whether trading is allowed, since when and why."""
-        armed = self.is_armed()
-        found = _read(self._token if armed else self._note)
+        """Return whether a bot may start, since when and why."""
+        armed = self.may_start()
+        stopped = self._suspension if self.is_armed() else self._note
+        found = _read(self._token if armed else stopped)
         if found is not None:
             return LatchState(armed, *found)
         if os.path.lexists(self._note):
@@ -72,7 +80,7 @@ class FileLatch:
 
     def arm(self, reason: str) -> None:
         """Allow trading from now on. Raises OSError when the disk refuses; it is then halted."""
-        if self.is_armed():
+        if self.may_start():
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         if not self._mark.exists():
@@ -80,6 +88,15 @@ class FileLatch:
         # ARMED comes last: a crash on the way leaves the latch halted.
         self._note.unlink(missing_ok=True)
         write_atomically(self._token, self._text(reason))
+        self._suspension.unlink(missing_ok=True)
+
+    def suspend(self, reason: str) -> None:
+        """Let no bot start until a person resumes; a disk that is full halts instead."""
+        try:
+            if not os.path.lexists(self._suspension):
+                write_atomically(self._suspension, self._text(reason))
+        except OSError:
+            self.halt(reason)
 
     def halt(self, reason: str) -> HaltResult:
         """Stop trading, whatever else is broken. Never raises; a first note is not overwritten."""

@@ -62,7 +62,7 @@ def resumed(*, config_file: Path | None, reason: str) -> str:
     from tradebot.runtime.config import load_config
 
     latch = FileLatch(load_config(config_file).paths.logs / "latch", WallClock())
-    if latch.is_armed() or latch.is_new():
+    if latch.may_start() or latch.is_new():
         return ""
     was = latch.state().reason
     try:

@@ -23,7 +23,7 @@ from tradebot.engine.settings import Rules
 from tradebot.engine.sizing import entry_quantity
 from tradebot.engine.state import State
 from tradebot.engine.valuation import is_held
-from tradebot.model.account import Position
+from tradebot.model.account import Position, TradingState
 from tradebot.model.market import Candle
 from tradebot.model.order import (
     Approved,
@@ -32,6 +32,8 @@ from tradebot.model.order import (
     OrderKind,
     Side,
 )
+
+HALTED = TradingState.HALTED
 
 
 def decide(
@@ -60,6 +62,8 @@ def decide(
         if exposure_ppm is None or exposure_ppm <= 0 or market in state.feed.spent:
             return ()
         return _enter(state, market, candle, exposure_ppm, rules, is_contiguous, why)
+    if state.trading is HALTED:
+        return ()  # What guards it stays: no sale would be let through in its stead.
     level = stop_level(position, state.scales[market], rules, candle)
     reason = exit_reason(position, candle, exposure_ppm, rules, level)
     if reason:

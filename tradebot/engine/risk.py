@@ -19,6 +19,8 @@ from tradebot.model.money import plain
 from tradebot.model.order import Approved, Intent, Leg, OrderKind, Refused
 
 ORDER_PREFIX = "tb"
+# A stop gives a position its guard where the bot has halted itself; the latch ends that, too.
+PASS_HALTED = frozenset({Leg.FLATTEN, Leg.STOP})
 
 
 def order_id(state: State, intent: Intent) -> str:
@@ -68,7 +70,7 @@ def _check(
     state: State, intent: Intent, rules: Rules, *, is_contiguous: bool
 ) -> Refused | None:
     scale, market = state.scales[intent.market], state.markets[intent.market]
-    if state.trading is TradingState.HALTED and intent.leg is not Leg.FLATTEN:
+    if state.trading is TradingState.HALTED and intent.leg not in PASS_HALTED:
         return _refused(intent, "trading_halted", 0, 1, "trading is halted")
     if intent.quantity < market.quantity_min or intent.quantity <= 0:
         return _refused(

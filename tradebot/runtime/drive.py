@@ -8,7 +8,6 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from tradebot.adapters.clock import VirtualClock, WallClock
 from tradebot.errors import ExchangeUnavailable
-from tradebot.model.account import TradingState
 from tradebot.runtime.assemble import Bot
 from tradebot.runtime.trader import CALM_MS, Ticked
 
@@ -88,10 +87,10 @@ def _is_woken(wakes: queue.SimpleQueue[None], wait_ms: int) -> bool:
 
 
 def obey_latch(bot: Bot) -> None:
-    """Halt the session where the emergency stop is latched, and stop the clock of a halted one."""
+    """Halt the session where the emergency stop is latched, and stop the clock when it is over."""
     if not bot.session.is_armed():
         bot.session.halt("the emergency stop is latched")
-    if bot.session.state.trading is TradingState.HALTED:
+    if bot.session.is_over():
         bot.clock.stop()
 
 

@@ -52,6 +52,10 @@ class Actor(Books, Protocol):
 
     journal: Journal
 
+    def is_armed(self) -> bool:
+        """Return whether the emergency stop lets orders leave."""
+        ...
+
     def pursue(self, ask: Ask) -> None:
         """Carry out what `ask` asks for until it asks for nothing more."""
         ...
@@ -139,7 +143,8 @@ class Guard:
     def watch(self) -> None:
         """Protect what is bare, or sell it; tell what is late, and what is no longer."""
         if self._session.state.trading is TradingState.HALTED:
-            return  # The owner was called, and what is cancelled then is meant to be.
+            self._guard_halted()
+            return
         bare = self._bare_markets()
         for market in bare:
             self._deal_with(market)
@@ -148,6 +153,24 @@ class Guard:
         if self._bare or self._session.state.locks:
             self._lift()
         self._forget_cancels()
+
+    def is_wanted(self) -> bool:
+        """Return whether a bare position still waits for its stop, and its owner was not called."""
+        locks = self._session.state.locks
+        return any((market, CAUSE) not in locks for market in self._bare_markets())
+
+    def _guard_halted(self) -> None:
+        """Give what is bare its stop, and sell nothing: the owner was called.
+
+        After an emergency stop what is cancelled is meant to be.
+        """
+        if not self._session.is_armed():
+            return
+        for market in self._bare_markets():
+            if not is_under_way(self._session.state, market):
+                self._protect(market)
+            if is_bare(self._session.state, market, self._resting):
+                self._page(market)
 
     def _bare_markets(self) -> list[str]:
         state = self._session.state

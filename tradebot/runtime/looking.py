@@ -77,7 +77,7 @@ def look(config: Config, run_name: str | None) -> Look:
 
 def _word(config: Config, state: State, *, is_locked: bool) -> tuple[str, str]:
     latch = FileLatch(config.paths.logs / "latch", WallClock())
-    if not latch.is_armed() and not latch.is_new():
+    if not latch.may_start() and not latch.is_new():
         return "halted", latch.state().reason
     if state.trading is TradingState.HALTED and is_locked:
         return "halted", "the journal says so"

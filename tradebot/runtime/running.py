@@ -62,7 +62,7 @@ def check_latch(config: Config) -> FileLatch:
             hint = "make the logs folder writable, or set [paths] logs"
             message = f"the latch cannot be armed: {error.strerror}"
             raise TradebotError(message, hint=hint) from error
-    if not latch.is_armed():
+    if not latch.may_start():
         raise Halted(
             f"trading is halted: {latch.state().reason}",
             hint="find out why, then `tradebot resume --reason TEXT`",
@@ -119,6 +119,7 @@ def run_testnet(
             _begin(bot, config, run, latch)
             with _stopping(bot, watcher) as seen:
                 drive_wall(bot, _halting(bot, watcher.on_tick), on_trouble)
+                bot.session.leave()
             return Ended(run.name, bot.session.state, seen.number)
         finally:
             bot.close()

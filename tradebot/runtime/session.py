@@ -207,6 +207,14 @@ class Session:
         """Cancel every resting order of ours; what does not end stays unsettled, to be seen."""
         self._carrier.cancel_all(reason)
 
+    def leave(self) -> None:
+        """Cancel the entries that rest, and guard what they had bought: nobody watches from now on.
+
+        What the exchange does not answer stays unsettled; the next start settles it.
+        """
+        self._carrier.cancel_entries("the bot stops")
+        self.protect()
+
     def cancel_own(self) -> None:
         """Cancel what the exchange still shows of ours, whether the journal knows it or not."""
         self._broker.cancel_own()
@@ -225,8 +233,23 @@ class Session:
 
     def halt(self, reason: str) -> None:
         """Set trading to HALTED; only a person lifts it."""
+        self.suspend(reason)
         self._set_trading(TradingState.HALTED, reason)
         self._carrier.cancel_entries(reason)
+
+    def suspend(self, reason: str) -> None:
+        """Let no bot start until a person resumes: also after a death in the middle of a halt."""
+        if self.is_armed() and self.state.trading is not TradingState.HALTED:
+            self._latch.suspend(reason)
+
+    def is_over(self) -> bool:
+        """Return whether a halted bot has nothing left to do: no position of its waits for a stop.
+
+        The emergency stop ends it at once: what is cancelled then is meant to be.
+        """
+        if self.state.trading is not TradingState.HALTED:
+            return False
+        return not self.is_armed() or not self._guard.is_wanted()
 
     def reactivate(self, reason: str) -> None:
         """Set trading to ACTIVE: a person has lifted the halt."""

@@ -30,16 +30,22 @@ class Books(Protocol):
         """Set trading to HALTED."""
         ...
 
+    def suspend(self, reason: str) -> None:
+        """Let no bot start until a person resumes."""
+        ...
+
 
 def record_told(books: Books, events: Sequence[ev.Event], *, at: int) -> None:
     """Record what the exchange told of orders; trading halts where it filled more than was asked.
 
-    Fills and halt are one append: no restart knows of the one and not of the other.
+    Fills and halt are one append, after what keeps the next start from trading: no restart knows of
+    the one and not of the other.
     """
     reason = overfilled(books.state, events)
     if not reason:
         books.record(events)
         return
+    books.suspend(reason)
     halted: list[ev.Event] = []
     if books.state.trading is not TradingState.HALTED:
         halted.append(ev.TradingStateChanged(at=at, state=TradingState.HALTED, reason=reason))

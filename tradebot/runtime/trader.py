@@ -6,7 +6,7 @@ loses nothing, and a candle is decided once.
 
 from dataclasses import dataclass
 
-from tradebot.errors import ExchangeUnavailable
+from tradebot.errors import BooksDisagree, ExchangeUnavailable
 from tradebot.model.market import Candle
 from tradebot.runtime.dead_man import DeadMan
 from tradebot.runtime.feed import Feed, Reading
@@ -57,7 +57,11 @@ class Trader:
         self._feed.begin(known.latest or now_ms, known.closed_at)
         self.session.settle(before_stops=self._switch)
         if self._reconciler is not None:
-            now_ms = max(now_ms, self._reconciler.start())
+            try:
+                now_ms = max(now_ms, self._reconciler.start())
+            except BooksDisagree:
+                self.session.protect()
+                raise
         # A crash may have come between a fill and its stop.
         self.session.protect()
         self._decide_latest(now_ms)

@@ -36,6 +36,9 @@ class AlwaysArmed:
         """Return True."""
         return True
 
+    def suspend(self, reason: str) -> None:
+        """Nothing outlives a backtest."""
+
 
 def simulated_world(
     config: Config, tables: Sequence[CandleTable], spec: RunSpec

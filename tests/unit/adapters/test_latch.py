@@ -51,6 +51,31 @@ def test_another_process_sees_the_halt_at_its_next_look(tmp_path: Path) -> None:
     assert not bot.is_armed()
 
 
+def test_suspended_latch_lets_the_running_bot_guard_and_no_other_start(tmp_path: Path) -> None:
+    latch_in(tmp_path).arm("first start")
+    latch_in(tmp_path, NOW_MS + 1).suspend("an order filled twice")
+    latch_in(tmp_path, NOW_MS + 2).suspend("and something else")
+    latch = latch_in(tmp_path, NOW_MS + 3)
+    assert latch.is_armed()
+    assert not latch.may_start()
+    assert latch.state() == LatchState(False, "an order filled twice", NOW_MS + 1)
+    latch.halt("tradebot kill")
+    assert not latch.is_armed()
+    assert latch.state().reason == "tradebot kill"
+    latch.arm("cleared up")
+    assert latch_in(tmp_path).state() == LatchState(True, "cleared up", NOW_MS + 3)
+    assert latch.may_start()
+
+
+def test_suspending_on_a_full_disk_halts(tmp_path: Path) -> None:
+    latch = latch_in(tmp_path)
+    latch.arm("first start")
+    with full_disk():
+        latch.suspend("an order filled twice")
+    assert not latch.is_armed()
+    assert not latch.may_start()
+
+
 def test_halting_twice_keeps_the_first_reason(tmp_path: Path) -> None:
     latch = latch_in(tmp_path)
     latch.halt("daily loss")

@@ -197,10 +197,11 @@ def test_position_filled_between_candles_is_protected_without_a_candle() -> None
     assert protect(_held(position_=rest), BTC, GUARDED, time=NOW) == ()
 
 
-def test_refused_protection_is_told() -> None:
-    (action,) = _decided(_held(trading=TradingState.HALTED), GUARDED)
-    assert isinstance(action, Refuse)
-    assert action.refused.intent.leg is Leg.STOP
+@pytest.mark.parametrize("exposure", [1_000_000, 0])
+def test_halted_bot_leaves_its_position_and_what_guards_it(exposure: int) -> None:
+    """Symptom: a sale by signal cancelled the stop, and the gate then refused the sale."""
+    for orders in ([], [stop_order("sell 2 BTC @ 95")]):
+        assert _decided(_held(*orders, trading=TradingState.HALTED), GUARDED, exposure=exposure) == ()
 
 
 @pytest.mark.parametrize("leg", [Leg.STOP, Leg.TARGET])
@@ -289,12 +290,6 @@ def test_one_candle_has_one_exit() -> None:
 def test_exit_passes_a_gap_and_a_reducing_state() -> None:
     state = _held(trading=TradingState.REDUCING)
     assert _intent(_decided(state, exposure=FLAT, is_contiguous=False)).leg is Leg.EXIT
-
-
-def test_exit_while_halted_is_refused_by_name() -> None:
-    (action,) = _decided(_held(trading=TradingState.HALTED), exposure=FLAT)
-    assert isinstance(action, Refuse)
-    assert action.refused.control == "trading_halted"
 
 
 def test_other_markets_orders_do_not_block() -> None:

@@ -49,11 +49,11 @@ def test_nothing_passes_while_trading_is_halted() -> None:
         assert refused.message == "BTC/USDT: trading is halted"
 
 
-def test_emergency_sale_alone_passes_while_trading_is_halted() -> None:
+def test_emergency_sale_and_stop_alone_pass_while_trading_is_halted() -> None:
     state = state_with(positions={BTC: position("1 @ 100")}, trading=TradingState.HALTED)
     for leg in Leg:
         ruling = review(state, intent("sell 1 BTC @ 100", leg=leg), rules())
-        assert isinstance(ruling, Approved) is (leg is Leg.FLATTEN), leg
+        assert isinstance(ruling, Approved) is (leg in {Leg.FLATTEN, Leg.STOP}), leg
 
 
 def test_only_exits_pass_while_trading_is_reducing() -> None:

@@ -113,13 +113,11 @@ def test_of_two_stops_one_is_gone_already_and_neither_is_touched() -> None:
     assert _decided(_held(RESTING, new, stop="101")) == ()
 
 
-def test_stop_that_would_be_refused_by_the_gate_leaves_the_old_one_in_place() -> None:
+def test_stop_of_a_halted_bot_rises_no_more() -> None:
     """Symptom: an OCO was cancelled in a halted bot, which could not place the next one."""
     target = target_order("sell 2 BTC @ 150", closed_at=NOW - HOUR)
     for orders in ([RESTING], [RESTING, target]):
-        (action,) = _decided(_held(*orders, trading=TradingState.HALTED))
-        assert isinstance(action, Refuse)
-        assert action.refused.control == "trading_halted"
+        assert _decided(_held(*orders, trading=TradingState.HALTED)) == ()
 
 
 @pytest.mark.parametrize("rests", ["1.5", "2.5"])

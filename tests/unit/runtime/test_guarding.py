@@ -11,7 +11,8 @@ from tests.support.bot import FLAT, LONG, NOW, Bot
 from tests.support.builders import BTC, d, fill, report, rules
 from tradebot.engine.state import fold
 from tradebot.model import event as ev
-from tradebot.model.order import Leg, OrderStatus, Outcome, Unsent
+from tradebot.model.account import TradingState
+from tradebot.model.order import Approved, Leg, OrderStatus, Outcome, Unsent
 from tradebot.ports import AlertLevel
 from tradebot.runtime.session import Session
 from tradebot.runtime.telling import news
@@ -178,11 +179,48 @@ def test_late_fill_whose_stop_is_refused_calls_the_owner_by_the_time_of_the_fill
     assert [(each.at, each.since) for each in pages(bot)] == [(NOW + 40_000, NOW)]
 
 
-def test_halted_bot_tries_nothing() -> None:
+def test_bot_that_was_stopped_tries_nothing() -> None:
     bot = refused()
+    bot.latch.armed = False
     bot.session.halt("the emergency stop is latched")
+    assert bot.session.is_over()
     assert [legs for _, legs in wakes(bot, 60)] == [[]] * 30
     assert pages(bot) == []
+
+
+def test_bot_that_halted_itself_places_stops_and_sells_nothing_until_its_owner_was_called() -> None:
+    bot = refused()
+    bot.session.halt("an order was found twice")
+    assert bot.latch.suspended == "an order was found twice"
+    assert not bot.session.is_over()
+    legs = [leg for _, each in wakes(bot, 40) for leg in each]
+    assert set(legs) == {"stop"}
+    assert [each.since for each in pages(bot)] == [NOW]
+    assert bot.session.is_over()
+
+
+def test_bot_that_halted_itself_is_over_once_its_stop_rests() -> None:
+    bot = refused()
+    bot.session.halt("an order was found twice")
+    bot.broker.script = ["accepted"]
+    list(wakes(bot, 2))
+    assert bot.session.is_over()
+    assert resting(bot) == ["stop"]
+
+
+def test_more_bought_than_asked_for_is_guarded_before_the_halted_bot_ends() -> None:
+    """Symptom: an over-fill halted the bot, and what it had bought stayed without a stop."""
+
+    def too_much(approved: Approved) -> Outcome:
+        return report(approved.order_id, OrderStatus.FILLED, fill("10.5 @ 100"))
+
+    bot = Bot(too_much, "accepted", by=STOPPED)
+    bot.step()
+    assert bot.state.trading is TradingState.HALTED
+    assert bot.latch.diary.index("latch: suspended") < bot.diary.index("disk: fill_booked")
+    bot.session.settle()
+    assert bot.order(Leg.STOP).quantity == d("10.5")
+    assert bot.session.is_over()
 
 
 def test_target_without_a_stop_is_placed_again_and_nobody_is_called() -> None:

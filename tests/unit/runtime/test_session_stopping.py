@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.bot import FLAT, Bot
-from tests.support.builders import BTC, d, rules
+from tests.support.builders import BTC, HOUR, d, fill, report, rules
 from tradebot.model import event as ev
 from tradebot.model.account import TradingState
 from tradebot.model.order import Leg, OrderStatus
@@ -85,6 +85,17 @@ def test_halt_is_lifted_by_a_person_and_said() -> None:
         (TradingState.HALTED, "killed"),
         (TradingState.ACTIVE, "resumed by operator"),
     ]
+
+
+def test_bot_that_leaves_cancels_its_entry_and_guards_what_that_had_bought() -> None:
+    bot = Bot("accepted", "accepted", by=rules(stop_ppm=50_000, entry_ms_max=HOUR, reprice_max=1))
+    bot.step()
+    bot.broker.cancels = [
+        lambda entry: report(entry, OrderStatus.CANCELLED, fill("2 @ 100", trade_id="e"))
+    ]
+    bot.session.leave()
+    assert bot.order(Leg.ENTRY).status is OrderStatus.CANCELLED
+    assert bot.order(Leg.STOP).quantity == d(2)
 
 
 def test_booking_alone_protects_nothing() -> None:
