@@ -26,7 +26,7 @@ from tradebot.errors import InvariantError
 from tradebot.model import event as ev
 from tradebot.model.codec import decode, encode, kind_of
 from tradebot.model.event import Event
-from tradebot.model.money import plain
+from tradebot.model.money import ZERO, plain
 from tradebot.model.order import SETTLED, OrderStatus, Side
 
 FEE_COINS = {"base": None, "quote": "USDT", "third": "BNB"}
@@ -74,11 +74,16 @@ def _fills(events: Sequence[Event]) -> list[ev.FillBooked]:
     return [event for event in events if isinstance(event, ev.FillBooked)]
 
 
-@given(trades)
-def test_every_coin_is_conserved_to_the_last_digit(made: Sequence[Trade]) -> None:
+@given(trades, st.booleans())
+def test_every_coin_is_conserved_to_the_last_digit(made: Sequence[Trade], is_told: bool) -> None:
+    """A coin that no market trades is in the books once they were told how much there is of it."""
     events = _history(made)
+    kept = ev.BalanceAdjusted(at=START, asset="BNB", before=ZERO, after=Decimal(9), reason="")
+    if is_told:
+        events.insert(1, kept)
     expected: defaultdict[str, Fraction] = defaultdict(Fraction)
     expected.update({"USDT": Fraction(1_000_000), "BTC": Fraction(7), "ETH": Fraction(7)})
+    expected["BNB"] = Fraction(9)
     for event in _fills(events):
         sign = 1 if event.side is Side.BUY else -1
         base = event.market.partition(":")[2].partition("/")[0]
@@ -87,6 +92,10 @@ def test_every_coin_is_conserved_to_the_last_digit(made: Sequence[Trade]) -> Non
         expected["USDT"] -= sign * quantity * price
         expected[event.fill.fee_asset] -= Fraction(event.fill.fee)
     state = fold(events)
+    assert Fraction(state.third_fees.get("BNB", ZERO)) == 9 - expected["BNB"]
+    if not is_told:
+        del expected["BNB"]
+        assert "BNB" not in state.balances
     assert {coin: Fraction(held) for coin, held in state.balances.items() if held} == {
         coin: held for coin, held in expected.items() if held
     }

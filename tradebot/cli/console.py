@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -79,21 +79,30 @@ def gain(fraction: Decimal | None) -> str:
     return "n/a" if fraction is None else f"{fraction * 100:+z.2f} %"
 
 
+def amounts(coins: Mapping[str, Decimal]) -> str:
+    """Return amounts of several coins in words: 0.001 BTC, 0.2 USDT."""
+    from tradebot.model.money import plain
+
+    return ", ".join(f"{plain(amount)} {coin}" for coin, amount in coins.items())
+
+
 def result_lines(result: Report, *, is_synthetic: bool) -> list[str]:
     """Return the result of a run in a few lines, buy and hold beside the return."""
-    from tradebot.model.money import plain
     from tradebot.research.metrics import TRADES_MIN
     from tradebot.runtime.telling import signed
 
     wins = "" if result.win_rate is None else f", {result.win_rate * 100:.0f} % won"
     factor = "" if result.profit_factor is None else f", profit factor {result.profit_factor:.2f}"
-    fees = ", ".join(f"{plain(amount)} {coin}" for coin, amount in result.fees.items()) or "none"
+    fees = amounts(result.fees) or "none"
     lines = [
         f"Result  {signed(result.net)} {result.quote} ({gain(result.fraction)})   "
         f"buy & hold {gain(result.hold_fraction)}   "
         f"max drawdown {percent(result.drawdown_max)}",
         f"        {result.trades} trades{wins}{factor}; fees {fees}",
     ]
+    if result.third_fees:
+        paid = amounts(result.third_fees)
+        lines.append(f"        {paid} of these fees not counted above: no price known")
     if result.adjusted:
         lines.append(f"        by hand {signed(result.adjusted)} {result.quote}, not counted above")
     if result.trades < TRADES_MIN:

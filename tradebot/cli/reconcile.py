@@ -29,6 +29,7 @@ MEANINGS = {
     "cash_more": "more cash than the books: a deposit? the bot does not trade with it",
     "coins_more": "more than the books: not the bot's, left alone",
     "coins_less": "less than the books: not the bot's, left alone",
+    "fee_coin": "fees are paid in it, and the books do not hold it yet",
 }
 WORDS = (
     "adopt takes the exchange's word into the books; ignore leaves the books, and does not name\n"

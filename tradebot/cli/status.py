@@ -46,6 +46,7 @@ def _json(seen: Look) -> dict[str, Any]:
         "last_candle": _time(seen.last_candle or None),
         "equity": seen.equity,
         "quote": seen.quote,
+        "third_fees": seen.third_fees,
         "events": seen.events,
         "positions": [
             {
@@ -85,6 +86,7 @@ def _without_stop(seen: Look, market: str) -> str:
 
 
 def _text(seen: Look) -> str:
+    from tradebot.cli.console import amounts
     from tradebot.cli.output import lines_of
     from tradebot.cli.report import cents
 
@@ -94,6 +96,8 @@ def _text(seen: Look) -> str:
         f"{seen.mode.upper()} {seen.exchange}  {seen.run}  {seen.state}{why}",
         f"Equity {cents(seen.equity)} {seen.quote}   last candle {last}   {seen.events} events",
     ]
+    if seen.third_fees:
+        parts.append(f"Fees of {amounts(seen.third_fees)} not counted in it: no price known")
     rows: list[list[object]] = [
         [
             market.partition(":")[2],

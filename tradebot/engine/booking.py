@@ -49,6 +49,11 @@ def book_fill(
     )
 
 
+def is_third_coin(market: Market, fill: Fill) -> bool:
+    """Return whether a fee was taken, and in a coin that its market does not trade."""
+    return bool(fill.fee) and fill.fee_asset not in (market.base, market.quote)
+
+
 def _bought(
     market: Market,
     position: Position,

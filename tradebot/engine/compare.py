@@ -26,6 +26,7 @@ class Remedy(StrEnum):
     LOCK = "lock"  # no entries until a person has looked
     SHRINK = "shrink"  # the position is what is there, and its market locked
     TRIM = "trim"  # only a rest too small to sell has gone: the books follow
+    KEEP = "keep"  # the books take the balance over, and keep it from now on
     NOTE = "note"  # named, and left alone
 
 
@@ -45,6 +46,7 @@ class Kind(StrEnum):
     CASH_MORE = "cash_more"
     COINS_MORE = "coins_more"
     COINS_LESS = "coins_less"
+    FEE_COIN = "fee_coin"
 
 
 REMEDIES = {
@@ -61,6 +63,7 @@ REMEDIES = {
     Kind.CASH_MORE: Remedy.NOTE,
     Kind.COINS_MORE: Remedy.NOTE,
     Kind.COINS_LESS: Remedy.NOTE,
+    Kind.FEE_COIN: Remedy.KEEP,
 }
 OF_COINS = frozenset(
     {
@@ -70,6 +73,7 @@ OF_COINS = frozenset(
         Kind.CASH_MORE,
         Kind.COINS_MORE,
         Kind.COINS_LESS,
+        Kind.FEE_COIN,
     }
 )
 # A list that lags shows too little; what it shows too much of is there.
@@ -134,7 +138,8 @@ def is_settled(state: State, sight: Sight, orders: Sequence[Difference]) -> bool
 def compare_coins(state: State, balances: Mapping[str, Decimal]) -> list[Difference]:
     """Return where the account's coins differ from the books', by coin.
 
-    Base coins beyond the bot's position are its owner's: they come and go.
+    Base coins beyond the bot's position are its owner's: they come and go. So does a third coin in
+    which fees are paid; the books hold none of it before they were told how much there is.
     """
     found = []
     bases = {market.base: name for name, market in state.markets.items()}
@@ -147,6 +152,8 @@ def compare_coins(state: State, balances: Mapping[str, Decimal]) -> list[Differe
             found.append(_short(market, coin, held, total))
         elif gap:
             found.append(_coin(state, coin, total=total, gap=gap))
+    unkept = state.third_fees.keys() - state.balances.keys() - bases.keys()
+    found += [_fee_coin(state, coin, balances.get(coin, ZERO)) for coin in sorted(unkept)]
     return found
 
 
@@ -187,6 +194,20 @@ def _coin(state: State, coin: str, *, total: Decimal, gap: Decimal) -> Differenc
         exchange=plain(total),
         text=text,
         markets=markets,
+    )
+
+
+def _fee_coin(state: State, coin: str, total: Decimal) -> Difference:
+    paid = plain(state.third_fees[coin])
+    return Difference(
+        kind=Kind.FEE_COIN,
+        subject=coin,
+        mark=plain(total),
+        journal="",
+        exchange=plain(total),
+        text=f"{coin}: fees took {paid} of it, the exchange has {plain(total)} left",
+        # A fill that is not booked yet would take its fee from what is kept a second time.
+        markets=tuple(sorted(state.markets)),
     )
 
 

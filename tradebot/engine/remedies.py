@@ -18,7 +18,8 @@ ASK_A_PERSON = "`tradebot reconcile` shows it, and takes your word"
 # More markets than these are counted in a text.
 NAMED_MAX = 3
 _LOCKING = frozenset({Remedy.LOCK, Remedy.SETTLE, Remedy.SHRINK})
-ADJUSTING = frozenset({Remedy.SHRINK, Remedy.TRIM})
+# What changes the books.
+ADJUSTING = frozenset({Remedy.SHRINK, Remedy.TRIM, Remedy.KEEP})
 # Kinds that are named and left alone; they end by themselves.
 NOTED = frozenset(kind for kind, remedy in REMEDIES.items() if remedy is Remedy.NOTE)
 
@@ -30,6 +31,8 @@ def remedied(state: State, difference: Difference, *, at: int) -> list[ev.Event]
     """
     events: list[ev.Event] = []
     remedy = difference.remedy
+    if remedy is Remedy.KEEP:
+        return [_kept(difference, at=at)]
     is_new = not state.differences.is_found(*difference.name)
     if remedy is not Remedy.TRIM and is_new:
         events.append(found(difference, at=at))
@@ -42,6 +45,17 @@ def remedied(state: State, difference: Difference, *, at: int) -> list[ev.Event]
             if (market, CAUSE) not in state.locks
         ]
     return events
+
+
+def _kept(difference: Difference, *, at: int) -> ev.BalanceAdjusted:
+    """Return the event by which a coin comes into the books, even where nothing is left of it."""
+    return ev.BalanceAdjusted(
+        at=at,
+        asset=difference.subject,
+        before=ZERO,
+        after=Decimal(difference.exchange),
+        reason="fees are paid in it, so the books keep it from now on",
+    )
 
 
 def found(difference: Difference, *, at: int) -> ev.DifferenceFound:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal, localcontext
 from typing import Any, cast
 
-from tradebot.engine.booking import book_fill, taken_out
+from tradebot.engine.booking import book_fill, is_third_coin, taken_out
 from tradebot.engine.differences import Differences
 from tradebot.engine.orders import Orders
 from tradebot.errors import InvariantError
@@ -65,6 +65,8 @@ class State:
     # Why a market takes only exits, by market and cause.
     locks: Mapping[tuple[str, str], str] = field(default_factory=dict)
     differences: Differences = field(default_factory=Differences)
+    # What fees took in a coin that their market does not trade, by coin: no part of any equity.
+    third_fees: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 def apply(state: State, event: ev.Event) -> State:
@@ -142,6 +144,7 @@ def _with_feed(state: State, feed: Feed) -> State:
         state.trading,
         state.locks,
         state.differences,
+        state.third_fees,
     )
 
 
@@ -157,6 +160,7 @@ def _with_orders(state: State, orders: Orders) -> State:
         state.trading,
         state.locks,
         state.differences,
+        state.third_fees,
     )
 
 
@@ -284,11 +288,19 @@ def _book(state: State, event: ev.FillBooked) -> State:
     before = state.positions.get(event.market, Position())
     position, changes = book_fill(market, before, event.side, event.fill)
     balances = dict(state.balances)
+    third_fees, coin = state.third_fees, event.fill.fee_asset
+    if is_third_coin(market, event.fill):
+        third_fees = {**third_fees, coin: third_fees.get(coin, Decimal(0)) + event.fill.fee}
+    if coin not in (market.base, market.quote, *balances):
+        # Nobody has told how much there is of it: a balance of less than nothing is no fact.
+        del changes[coin]
     for asset, change in changes.items():
         balances[asset] = balances.get(asset, Decimal(0)) + change
     positions = {**state.positions, event.market: position}
     feed = _spent(state.feed, event.market, before, position)
-    return replace(state, balances=balances, positions=positions, feed=feed)
+    return replace(
+        state, balances=balances, positions=positions, feed=feed, third_fees=third_fees
+    )
 
 
 def _spent(feed: Feed, market: str, before: Position, after: Position) -> Feed:

@@ -45,8 +45,9 @@ class Report:
 
     `net` is `realised`, by trades that have ended, plus `unrealised`: open positions, and rests of
     coins too small to sell, at the last closes. `adjusted` is what was put in, less what was taken
-    out by hand: no part of it. `unprotected`: every round trip that was to have a stop, and how
-    long none rested; `unprotected_ms` in all.
+    out by hand: no part of it. `third_fees` are those of `fees` that are in no figure in `quote`:
+    taken in coins of which no price is known. `unprotected`: every round trip that was to have a
+    stop, and how long none rested; `unprotected_ms` in all.
     """
 
     mode: str
@@ -68,6 +69,7 @@ class Report:
     win_rate: Decimal | None
     profit_factor: Decimal | None
     fees: dict[str, Decimal]
+    third_fees: dict[str, Decimal]
     refused: dict[str, int]
     rejected: dict[str, int]
     days: tuple[Day, ...]
@@ -109,6 +111,7 @@ def report(events: Iterable[Event]) -> Report:
         win_rate=metrics.win_rate(sums.trades),
         profit_factor=metrics.profit_factor(sums.trades),
         fees=dict(sorted(sums.fees.items())),
+        third_fees=dict(sorted(sums.state.third_fees.items())),
         refused=dict(sorted(sums.refused.items())),
         rejected=dict(sorted(sums.rejected.items())),
         days=_days(sums, final),

@@ -24,7 +24,8 @@ from tradebot.runtime.runs import Runs
 class Look:
     """One run, seen now. `state` is running, not running or halted.
 
-    `unprotected` says of every open position how long no stop rested, up to the newest event.
+    `unprotected` says of every open position how long no stop rested, up to the newest event;
+    `third_fees` what was paid in coins that are no part of the equity.
     """
 
     run: str
@@ -39,6 +40,7 @@ class Look:
     positions: Mapping[str, Position]
     orders: tuple[Order, ...]
     unprotected: Mapping[str, Unprotected]
+    third_fees: Mapping[str, Decimal]
 
 
 def look(config: Config, run_name: str | None) -> Look:
@@ -72,6 +74,7 @@ def look(config: Config, run_name: str | None) -> Look:
         positions={name: each for name, each in state.positions.items() if each.is_open},
         orders=tuple(state.orders.unsettled.values()),
         unprotected={each.market: each for each in watch.open()},
+        third_fees=dict(sorted(state.third_fees.items())),
     )
 
 

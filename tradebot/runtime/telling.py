@@ -6,6 +6,7 @@ Law: amounts are told as the books hold them; nothing is told that is not on dis
 from dataclasses import dataclass
 from decimal import Decimal
 
+from tradebot.engine.booking import is_third_coin
 from tradebot.engine.compare import SURE_AT_ONCE
 from tradebot.engine.remedies import CAUSE, NOTED
 from tradebot.engine.state import State
@@ -98,14 +99,16 @@ def _fill(event: ev.FillBooked, state: State) -> News:
     fill = event.fill
     symbol = _symbol(event.market)
     text = f"{event.side.value.upper():<4} {symbol} {plain(fill.quantity)} @ {plain(fill.price)}"
-    kind = "fill"
+    market, kind = state.markets[event.market], "fill"
     if event.side is Side.SELL:
         kind = "stop" if leg is Leg.STOP else "fill"
         position = state.positions.get(event.market, Position())
         text += f"  {leg.value}"
         if not position.is_open:
-            quote = state.markets[event.market].quote
-            text += f"  {signed(position.proceeds - position.cost)} {quote}"
+            text += f"  {signed(position.proceeds - position.cost)} {market.quote}"
+    if is_third_coin(market, fill):
+        # No gain or loss in quote has it in it.
+        text += f"  fee {plain(fill.fee)} {fill.fee_asset}"
     return News(fill.filled_at, AlertLevel.INFO, kind, text)
 
 
