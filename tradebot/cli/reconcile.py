@@ -143,7 +143,10 @@ def _text(name: str, answer: Answered) -> str:
         parts.append(lines_of([_order_row(each) for each in seen.orders], ORDERS))
     parts += _locks(seen.waiting)
     if seen.waiting.is_halted:
-        parts.append("Trading is halted; the next `tradebot run` compares again before it trades.")
+        parts.append(
+            "Trading is halted. After `tradebot resume --reason TEXT` the next `tradebot run` "
+            "compares again before it trades."
+        )
     parts += [f"Not done: {each}" for each in answer.problems]
     if seen.differences or seen.waiting.locks:
         parts += [WORDS, f"    tradebot reconcile {_example(seen)} --reason TEXT"]

@@ -43,6 +43,8 @@ ALL_REQUESTS = 50
 # So many differences are named in one look; `tradebot reconcile` shows them all.
 NAMED_MAX = 20
 
+RESUMED = "that is cleared up and `tradebot resume --reason TEXT` was typed"
+
 Row = TypeVar("Row")
 
 
@@ -95,7 +97,7 @@ class Reconciler:
                 self._clock.sleep_until(self._clock.now_ms() + APART_MS)
                 self.compare()
         if self._halted:
-            hint = f"nothing is sent until that is cleared up: {ASK_A_PERSON}"
+            hint = f"nothing is sent until {RESUMED}: {ASK_A_PERSON}"
             raise BooksDisagree(self._halted, hint=hint)
         return self._clock.now_ms()
 
