@@ -99,6 +99,9 @@ def test_what_was_changed_by_hand_is_named_locks_and_is_adopted(
         kinds = {each["coin"]: each["kind"] for each in told["coins"]}
         assert kinds == {"BTC": "coins_more", "USDT": "cash_short"}
         assert list(told["locked"]) == ["binance:BTC/USDT"]
+        assert "No entries in BTC/USDT (reconcile): USDT" in typed("status", code=3).out
+        (lock,) = typed("status", "--json", code=3).json["locks"]
+        assert (lock["market"], lock["cause"]) == ("binance:BTC/USDT", "reconcile")
         reason = ("--reason", "paid the rent")
         dry = typed("reconcile", "adopt", "USDT", "--dry-run", *made.unlock, code=7)
         assert "Nothing was done. This would be:\n  adopted: USDT" in dry.out

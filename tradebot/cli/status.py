@@ -70,6 +70,10 @@ def _json(seen: Look) -> dict[str, Any]:
             }
             for order in seen.orders
         ],
+        "locks": [
+            {"market": lock.market, "cause": lock.cause, "reason": lock.reason}
+            for lock in seen.locks
+        ],
     }
 
 
@@ -125,4 +129,8 @@ def _text(seen: Look) -> str:
     if rows:
         columns = ["ORDER", "LEG", "STATUS", "QUANTITY>", "PRICE>", "ID"]
         parts.append(lines_of(rows, columns))
+    parts += [
+        f"No entries in {lock.market.partition(':')[2]} ({lock.cause}): {lock.reason}"
+        for lock in seen.locks
+    ]
     return "\n".join(parts)

@@ -20,6 +20,15 @@ from tradebot.runtime.config import Config
 from tradebot.runtime.runs import Runs
 
 
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """A market that takes no entries, what locked it, and why in words."""
+
+    market: str
+    cause: str
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
     """One run, seen now. `state` is running, not running or halted.
@@ -41,6 +50,7 @@ class Look:
     orders: tuple[Order, ...]
     unprotected: Mapping[str, Unprotected]
     third_fees: Mapping[str, Decimal]
+    locks: tuple[Lock, ...]
 
 
 def look(config: Config, run_name: str | None) -> Look:
@@ -75,6 +85,7 @@ def look(config: Config, run_name: str | None) -> Look:
         orders=tuple(state.orders.unsettled.values()),
         unprotected={each.market: each for each in watch.open()},
         third_fees=dict(sorted(state.third_fees.items())),
+        locks=tuple(Lock(*key, reason) for key, reason in sorted(state.locks.items())),
     )
 
 
