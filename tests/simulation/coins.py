@@ -22,7 +22,12 @@ class Coins:
     ) -> None:
         self._record = record
         self._markets = markets
-        self._opening = dict(opening)
+        traded = {coin for each in markets.values() for coin in (each.base, each.quote)}
+        self._opening = {coin: held for coin, held in opening.items() if coin in traded}
+        # Of the others the journal knows nothing, until it says how much there is.
+        self._apart = {coin: held for coin, held in opening.items() if coin not in traded}
+        self._apart_moved: set[str] = set()
+        self.known = frozenset({*traded, *opening})
         # Changes since the opening: by trades and by hand, by the journal; and what parts the two.
         self._there: dict[str, Decimal] = {}
         self._booked: dict[str, Decimal] = {}
@@ -38,17 +43,21 @@ class Coins:
     def traded(self, market: str, side: str, fill: dict[str, Any]) -> None:
         """Count a fill of the bot's at the exchange."""
         changes = changes_by(self._markets[market], side, fill)
-        self.moved(changes)
+        self._change(changes)
         self.held[market] += changes[self._markets[market].base]
         # The bot sells what it bought, and none of the owner's own coins.
         held = self.held[market]
         self._record.must(held >= 0, "I8", f"{market}: sold {-held} too much")
 
     def moved(self, changes: Mapping[str, Decimal]) -> None:
-        """Count what the account has gained or lost at the exchange."""
+        """Count what others have put into the account or taken out of it."""
+        self._apart_moved |= changes.keys() & self._apart.keys()
+        self._change(changes)
+
+    def _change(self, changes: Mapping[str, Decimal]) -> None:
         for coin, change in changes.items():
             self._there[coin] = self._there.get(coin, ZERO) + change
-            self._gap[coin] = self._gap.get(coin, ZERO) + change
+            self._part(coin, change)
 
     def booked(self, market: str, side: str, fill: dict[str, Any]) -> None:
         """Count a fill in the journal."""
@@ -59,9 +68,28 @@ class Coins:
 
     def adjusted(self, coin: str, before: Decimal, after: Decimal) -> None:
         """Count a balance that the journal sets to the exchange's."""
+        if coin in self._apart:
+            self._kept(coin, before, after)
+            return
         known = self._opening.get(coin, ZERO) + self._booked.get(coin, ZERO)
         self._record.must(before == known, "I4", f"{coin}: set from {before}, it was {known}")
         self._set(coin, after - before)
+
+    def is_apart(self, coin: str) -> bool:
+        """Return whether it is a coin that the journal has paid in, and holds no balance of."""
+        return coin in self._apart and bool(self._booked.get(coin))
+
+    def _kept(self, coin: str, before: Decimal, after: Decimal) -> None:
+        """Count a coin that the journal holds from now on: it has booked what was paid of it."""
+        opening, booked = self._apart.pop(coin), self._booked[coin]
+        self._record.must(not before, "I4", f"{coin}: set from {before}, it was never told")
+        # What others have moved may have been read a moment before: then it is found later.
+        is_exact = coin in self._apart_moved or after == opening + booked
+        what = f"{coin}: kept with {after}, not {opening + booked}"
+        self._record.must(is_exact, "I4", what)
+        self._record.counts["fee coin kept"] += 1
+        self._opening[coin], self._booked[coin] = opening, after - opening
+        self._part(coin, self._there[coin] - self._booked[coin])
 
     def shrunk(self, market: str, before: Decimal, quantity: Decimal) -> None:
         """Count a position that the journal sets to what the exchange has left of it."""
@@ -73,7 +101,11 @@ class Coins:
 
     def _set(self, coin: str, change: Decimal) -> None:
         self._booked[coin] = self._booked.get(coin, ZERO) + change
-        self._gap[coin] = self._gap.get(coin, ZERO) - change
+        self._part(coin, -change)
+
+    def _part(self, coin: str, change: Decimal) -> None:
+        if coin not in self._apart:
+            self._gap[coin] = self._gap.get(coin, ZERO) + change
 
     # --- what it comes to -----------------------------------------------------------------------
 
@@ -113,10 +145,16 @@ class Coins:
             held == booked, "I4", f"{market}: the bot believes {held}, its fills say {booked}"
         )
         self._compare("I19", "the bot", balances, self._booked)
+        for coin in self._apart:
+            self._record.must(coin not in balances, "I19", f"{coin}: the bot made up a balance")
 
     def told(self, balances: Mapping[str, Decimal]) -> None:
         """Compare what the exchange says with what happened there."""
         self._compare("I19", "the exchange", balances, self._there)
+        for coin, held in self._apart.items():
+            expected, found = held + self._there.get(coin, ZERO), balances.get(coin, ZERO)
+            text = f"the exchange has {found} {coin}, not {expected}"
+            self._record.must(found == expected, "I19", text)
 
     def agree(self, balances: Mapping[str, Decimal]) -> None:
         """Compare what the exchange says with the journal."""
@@ -132,7 +170,7 @@ class Coins:
         balances: Mapping[str, Decimal],
         changes: Mapping[str, Decimal],
     ) -> None:
-        for coin in {*balances, *self._opening, *changes}:
+        for coin in {*balances, *self._opening, *changes} - self._apart.keys():
             expected = self._opening.get(coin, ZERO) + changes.get(coin, ZERO)
             found = balances.get(coin, ZERO)
             self._record.must(

@@ -19,6 +19,7 @@ from tradebot.sandbox.filters import PRICED
 from tradebot.sandbox.listing import (
     BookOrder,
     BookTrade,
+    FeeCoin,
     Listing,
     OrderRequest,
     Pieces,
@@ -61,8 +62,11 @@ class PiecesBook(Book):
         now: int,
         draw: Random,
         hits: Callable[[str], bool],
+        fee_coin: FeeCoin | None = None,
     ) -> None:
-        super().__init__(listings, balances, slippage_ppm=slippage_ppm, now=now)
+        super().__init__(
+            listings, balances, slippage_ppm=slippage_ppm, now=now, fee_coin=fee_coin
+        )
         self._draw = draw
         self._hits = hits
         self.pieces = self._drawn

@@ -13,13 +13,22 @@ from tests.simulation.options import DAY, Options
 from tests.simulation.rows import Listed
 from tradebot.engine.settings import Rules, Sizing
 from tradebot.model.event import SessionStarted
-from tradebot.model.market import FeeAsset, Market, Scale, asset_decimals, scales
+from tradebot.model.market import (
+    ASSET_DECIMALS,
+    FeeAsset,
+    Market,
+    Scale,
+    asset_decimals,
+    scales,
+)
 from tradebot.model.money import to_units
+from tradebot.sandbox.listing import FeeCoin
 from tradebot.sandbox.replay import listing, market_for
 from tradebot.sandbox.synthetic import synthetic_market
 
 CASH = Decimal(10_000)
 FOREIGN = Decimal("0.5")
+FEE_COIN = FeeCoin("BNB", Decimal(600))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +71,8 @@ class Ground:
         )
 
     def started(self, now: int) -> SessionStarted:
-        """Return the first event of the journal."""
+        """Return the first event of the journal: it tells of the coins of its markets alone."""
+        traded = {coin for market in self.markets for coin in (market.base, market.quote)}
         return SessionStarted(
             at=now,
             mode="simulation",
@@ -72,7 +82,7 @@ class Ground:
             markets=self.markets,
             strategy="drawn",
             config_hash="",
-            balances=dict(self.opening),
+            balances={coin: held for coin, held in self.opening.items() if coin in traded},
             version="0",
         )
 
@@ -98,6 +108,9 @@ def ground(
     opening = {"USDT": CASH}
     if options.has_foreign_coins:
         opening |= {market.base: FOREIGN for market in markets}
+    if options.fee_coin:
+        opening[FEE_COIN.asset] = Decimal(options.fee_coin)
+        decimals[FEE_COIN.asset] = ASSET_DECIMALS
     book = PiecesBook(
         [listing(market, table, scale_of[market.name]) for market, table in listed],
         {coin: to_units(amount, decimals[coin]) for coin, amount in opening.items()},
@@ -105,6 +118,7 @@ def ground(
         now=start_ms,
         draw=draw,
         hits=hits,
+        fee_coin=FEE_COIN if options.fee_coin else None,
     )
     columns = {
         market.name: column(book.listings[market.symbol], options.timeframe_ms, draw)

@@ -47,11 +47,8 @@ class Hands:
 
     def touched(self, time: int, what: str) -> None:
         """Hear that somebody else has ended an order of ours, or moved a coin."""
-        names = self.moved if what in self._coins_known() else self.orders
+        names = self.moved if what in self._coins.known else self.orders
         names.setdefault(what, time)
-
-    def _coins_known(self) -> set[str]:
-        return {coin for each in self._markets.values() for coin in (each.base, each.quote)}
 
     def killed(self, time: int, *, is_killed: bool) -> None:
         """Hear that the emergency stop was latched, or lifted."""
@@ -126,7 +123,7 @@ class Hands:
 
     def _on_balance_adjusted(self, time: int, body: Mapping[str, Any]) -> None:
         coin = body["asset"]
-        is_let = self.is_owner_acting or coin in self._shrunk
+        is_let = self.is_owner_acting or coin in self._shrunk or self._coins.is_apart(coin)
         self._record.must(is_let, "I4", f"{coin} was adopted, and nobody said so")
         self._coins.adjusted(coin, Decimal(body["before"]), Decimal(body["after"]))
 

@@ -56,6 +56,10 @@ BY_HAND: dict[str, tuple[float, float]] = {
 AHEAD_MS_MAX = 900
 # One world of so many keeps its journal on a disk.
 DISK_EVERY = 50
+# One of so many pays its fees in a third coin; none of those that failed once is among them.
+FEE_COIN_EVERY, FEE_COIN_AT = 7, 4
+# How much of it there is: enough for all, for a few trades, or for less than one.
+FEE_COINS = ("10", "0.05", "0.001")
 
 SHAPES = (
     (15 * MINUTE, 5 * MINUTE),
@@ -88,6 +92,8 @@ class Options:
     healed_hours: int = 3
     ahead_ms: int = 0
     is_on_disk: bool = False
+    # How much there is of the coin that pays the fees; "" where there is none.
+    fee_coin: str = ""
 
     def told(self) -> str:
         """Return the options in a few lines, for a person who has a failing seed."""
@@ -97,7 +103,8 @@ class Options:
             f"seed {self.seed}: {' '.join(self.symbols)}, {self.timeframe_ms // MINUTE} m candles, "
             f"the exchange's {self.exchange_ms // MINUTE} m, gaps {self.gap_rate}, "
             f"lag up to {self.lag_ms_max} ms, foreign coins {self.has_foreign_coins}, "
-            f"slippage {self.slippage_ppm}, fee in {self.fee_asset}, crash at {self.crash_at}, "
+            f"slippage {self.slippage_ppm}, fee in {self.fee_asset}, "
+            f"fee coin {self.fee_coin or 'none'}, crash at {self.crash_at}, "
             f"clock ahead {self.ahead_ms} ms, journal {where}\n"
             f"  rules {self.rules}\n  faults {faults}\n  faulty hours {self.faulty_hours}"
         )
@@ -128,6 +135,7 @@ def drawn(seed: int, *, days: int = 7, crash_at: tuple[str, int] = ("", 0)) -> O
         faulty_hours=tuple(draw.choice((4, 12, 20, 30)) for _ in range(24)),
         ahead_ms=_ahead_ms(seed),
         is_on_disk=seed % DISK_EVERY == 0,
+        fee_coin=_fee_coin(seed) if seed % FEE_COIN_EVERY == FEE_COIN_AT else "",
     )
 
 
@@ -169,6 +177,11 @@ def _mishaps(seed: int) -> dict[str, float]:
     is_touched = draw.choice((False, True, True))
     by_hand = {name: draw.choice((0.0, low, high)) for name, (low, high) in BY_HAND.items()}
     return rates | {name: rate if is_touched else 0.0 for name, rate in by_hand.items()}
+
+
+def _fee_coin(seed: int) -> str:
+    draw = Random(f"fee coin {seed}")  # noqa: S311  # a seeded test, no secret
+    return draw.choice(FEE_COINS)
 
 
 def _ahead_ms(seed: int) -> int:

@@ -16,14 +16,17 @@ CLOSED = 10 * HOUR
 d = Decimal
 
 
-def _checker(*, lag_ms_max: int = 0, has_stop: bool = False) -> Checker:
+def _checker(
+    *, lag_ms_max: int = 0, has_stop: bool = False, opening: dict[str, Decimal] | None = None
+) -> Checker:
     """Return one that has heard of the first candle, which closed at 100."""
     listed = Listed("BTC", "USDT", d("0.001"), d("0.001"), d(5), [CLOSED, CLOSED + HOUR])
     caps = Caps(
         positions_max=1, position_ppm_max=500_000, exposure_ppm_max=1_000_000, timeframe_ms=HOUR
     )
+    coins = opening or {"USDT": d(1_000)}
     made = Checker(
-        {BTC: listed}, {"USDT": d(1_000)}, caps=caps, has_stop=has_stop, lag_ms_max=lag_ms_max
+        {BTC: listed}, coins, caps=caps, has_stop=has_stop, lag_ms_max=lag_ms_max
     )
     made.booted(CLOSED)
     _journal(made, "candles_closed", closed_at=CLOSED, closes={BTC: "100"}, missed=False)
@@ -223,3 +226,54 @@ def test_position_whose_stop_others_took_has_its_time_from_when_that_is_known() 
     protection.found(500_000, BTC, "tb-1")
     assert protection.late(540_000) == []
     assert protection.late(543_000) == [BTC]
+
+
+# --- a coin that pays the fees, and that no market trades ---------------------------------------
+
+
+def _paid_in_bnb() -> Checker:
+    """Return a checker of an account with 1 BNB, of which a trade in both books took 0.2."""
+    checker = _checker(opening={"USDT": d(1_000), "BNB": d(1)})
+    fill = {"quantity": "1", "price": "100", "fee": "0.2", "fee_asset": "BNB"}
+    checker.coins.traded(BTC, "buy", fill)
+    checker.coins.booked(BTC, "buy", fill)
+    return checker
+
+
+def _kept(checker: Checker, after: str, before: str = "0") -> None:
+    _journal(checker, "balance_adjusted", asset="BNB", before=before, after=after, reason="x")
+
+
+HELD = {"USDT": d(900), "BTC": d(1)}
+
+
+def test_fee_coin_is_no_balance_before_it_is_kept_and_one_like_any_other_after() -> None:
+    checker = _paid_in_bnb()
+    checker.coins.claimed(BTC, d(1), HELD)
+    checker.agreed({**HELD, "BNB": d("0.8")})
+    _kept(checker, "0.8")
+    assert checker.counts["fee coin kept"] == 1
+    checker.coins.claimed(BTC, d(1), {**HELD, "BNB": d("0.8")})
+    checker.agreed({**HELD, "BNB": d("0.8")})
+    with pytest.raises(Violation, match="BNB was adopted, and nobody said so"):
+        _kept(checker, "0.7", before="0.8")
+
+
+@pytest.mark.parametrize(
+    ("expected", "rows"),
+    [
+        ("I4: BNB: kept with 1, not 0.8", lambda each: _kept(each, "1")),
+        ("I4: BNB: set from 1, it was never told", lambda each: _kept(each, "0.8", before="1")),
+        ("I19: BNB: the bot made up a balance",
+         lambda each: each.coins.claimed(BTC, d(1), {**HELD, "BNB": d("-0.2")})),
+        ("I19: the exchange has 1 BNB, not 0.8", lambda each: each.agreed({**HELD, "BNB": d(1)})),
+    ],
+)  # fmt: skip
+def test_fee_coin_that_is_told_of_otherwise_is_a_breach(expected: str, rows: Rows) -> None:
+    with pytest.raises(Violation, match=f"^{expected}"):
+        rows(_paid_in_bnb())
+
+
+def test_coin_that_no_fee_was_paid_in_is_not_kept() -> None:
+    with pytest.raises(Violation, match="BNB was adopted, and nobody said so"):
+        _kept(_checker(opening={"USDT": d(1_000), "BNB": d(1)}), "1")

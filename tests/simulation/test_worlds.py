@@ -45,7 +45,8 @@ def _hold(first: int) -> Tally:
 def test_faults_lose_no_order_and_send_none_twice(first: int) -> None:
     total = _hold(first)
     # A world in which nothing happens proves nothing.
-    for what in (*FAULTS, "order_absent", "order_dropped", "difference_found", "balance_adjusted"):
+    events = ("order_absent", "order_dropped", "difference_found", "balance_adjusted")
+    for what in (*FAULTS, *events, "fee coin kept"):
         assert total.counts[what], f"no {what} in {BLOCK} worlds"
 
 

@@ -50,13 +50,11 @@ class ExchangeWitness:
         """Hear of a fill."""
         listing = self._book.listings[trade.symbol]
         scale = listing.scale
-        is_base_fee = trade.fee_asset == listing.market.base
-        decimals = scale.quantity_decimals if is_base_fee else scale.cash_decimals
         fill = {
             "trade_id": str(trade.trade_id),
             "quantity": plain(scale.quantity_decimal(trade.quantity)),
             "price": plain(scale.price_decimal(trade.price)),
-            "fee": plain(from_units(trade.fee, decimals)),
+            "fee": plain(from_units(trade.fee, trade.fee_decimals)),
             "fee_asset": trade.fee_asset,
         }
         if is_ours(order.client_id):

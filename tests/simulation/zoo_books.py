@@ -174,4 +174,16 @@ BOOK_BUGS = (
             ),
         ),
     ),
+    Bug(
+        "a coin that only pays fees becomes a debt",
+        ((state._book, "if coin not in (market.base, market.quote, *balances)", "if False"),),
+    ),
+    Bug(
+        "a coin that pays fees is kept while a fill of it is not booked",
+        ((compare._fee_coin, "markets=tuple(sorted(state.markets))", "markets=()"),),
+        test=(
+            "tests.unit.runtime.test_fee_coin_kept",
+            "test_fee_coin_is_kept_when_it_was_seen_twice_and_its_markets_told_no_other_fill",
+        ),
+    ),
 )
