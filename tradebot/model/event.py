@@ -243,7 +243,7 @@ class PositionAdjusted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BalanceAdjusted:
-    """A coin's balance in the books was set to the exchange's: a deposit, a trade by hand."""
+    """A coin's balance in the books was set to the exchange's: a deposit, a coin that pays fees."""
 
     at: int
     asset: str
