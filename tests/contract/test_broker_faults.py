@@ -6,11 +6,11 @@ from contextlib import contextmanager
 import pytest
 
 from tests.support.builders import approved, d, order
+from tests.support.clients import client_at
 from tests.support.fakes import FakeClock, TokensForAll
 from tests.support.faulty import Faults, faulty_proxy
 from tests.support.sandbox import KEY, SECRET, book
 from tradebot.adapters.broker import CcxtBroker
-from tradebot.adapters.ccxt_client import CcxtClient, ClientSettings
 from tradebot.errors import ExchangeUnavailable, KeystoreError
 from tradebot.model.order import (
     NOT_ATTEMPTED,
@@ -36,18 +36,7 @@ BOUGHT = order("buy 1 BTC @ 100", order_id="tb-buy")
 def broker_behind_faults() -> Iterator[tuple[CcxtBroker, Faults, SandboxServer]]:
     server = SandboxServer(book("100 100 100"), api_key=KEY, secret=SECRET)
     with faulty_proxy(server.start()) as faults:
-        api = f"{faults.url}/api/v3"
-        client = CcxtClient(
-            ClientSettings(
-                exchange="binance",
-                api_key=KEY,
-                secret=SECRET,
-                has_rate_limit=False,
-                passthrough={"urls": {"api": {"public": api, "private": api}}},
-                errors_as_url="https://api.binance.com/",
-                now_ms=server.now_ms,
-            )
-        )
+        client = client_at(f"{faults.url}/api/v3", server.now_ms)
         client.call("load_markets")
         try:
             broker = CcxtBroker(

@@ -8,10 +8,11 @@ from decimal import Decimal
 import pytest
 
 from tests.support.builders import approved, d, order
+from tests.support.clients import client_at
 from tests.support.fakes import FakeClock, TokensForAll
 from tests.support.sandbox import KEY, SECRET, at, book
 from tradebot.adapters.broker import CcxtBroker
-from tradebot.adapters.ccxt_client import CcxtClient, ClientSettings
+from tradebot.adapters.ccxt_client import CcxtClient
 from tradebot.adapters.gate_tokens import GateTokens
 from tradebot.adapters.simulated import SimulatedBroker
 from tradebot.model.order import (
@@ -31,7 +32,6 @@ from tradebot.sandbox.book import Book
 from tradebot.sandbox.server import SandboxServer
 
 CANDLES = "100 100 100/120/80/100 100 100"
-BINANCE = "https://api.binance.com/"
 
 
 class World:
@@ -66,18 +66,7 @@ def over_http() -> Iterator[World]:
 
 def _client(server: SandboxServer) -> CcxtClient:
     """Return the real client of a server that it starts."""
-    api = f"{server.start()}/api/v3"
-    client = CcxtClient(
-        ClientSettings(
-            exchange="binance",
-            api_key=KEY,
-            secret=SECRET,
-            has_rate_limit=False,
-            passthrough={"urls": {"api": {"public": api, "private": api}}},
-            errors_as_url=BINANCE,
-            now_ms=server.now_ms,
-        )
-    )
+    client = client_at(f"{server.start()}/api/v3", server.now_ms)
     client.call("load_markets")
     return client
 

@@ -1,11 +1,11 @@
 """The bot lives by the exchange's time, and asks for it again where it was refused for its own."""
 
 from tests.support.builders import approved
+from tests.support.clients import client_at
 from tests.support.fakes import TokensForAll
 from tests.support.faulty import faulty_proxy
 from tests.support.sandbox import KEY, SECRET, book
 from tradebot.adapters.broker import CcxtBroker
-from tradebot.adapters.ccxt_client import CcxtClient, ClientSettings
 from tradebot.adapters.clock import WallClock
 from tradebot.model.order import Rejection, Report
 from tradebot.sandbox.server import SandboxServer
@@ -18,19 +18,7 @@ def test_order_refused_for_a_wrong_time_is_rejected_and_the_next_one_is_taken() 
     server = SandboxServer(book("100 100 100"), api_key=KEY, secret=SECRET)
     clock = WallClock()
     with faulty_proxy(server.start()) as faults:
-        api = f"{faults.url}/api/v3"
-        client = CcxtClient(
-            ClientSettings(
-                exchange="binance",
-                api_key=KEY,
-                secret=SECRET,
-                has_rate_limit=False,
-                passthrough={"urls": {"api": {"public": api, "private": api}}},
-                errors_as_url="https://api.binance.com/",
-                now_ms=clock.now_ms,
-                follow=clock.follow,
-            )
-        )
+        client = client_at(f"{faults.url}/api/v3", clock.now_ms, follow=clock.follow)
         try:
             client.ask_time()
             client.call("load_markets")
@@ -53,16 +41,7 @@ def test_time_that_cannot_be_asked_for_changes_nothing() -> None:
     before = clock.now_ms()
     with faulty_proxy("http://127.0.0.1:1") as faults:
         faults.script["GET /api/v3/time"] = ["garbage", "drop", "502"]
-        api = f"{faults.url}/api/v3"
-        client = CcxtClient(
-            ClientSettings(
-                exchange="binance",
-                has_rate_limit=False,
-                passthrough={"urls": {"api": {"public": api, "private": api}}},
-                now_ms=clock.now_ms,
-                follow=clock.follow,
-            )
-        )
+        client = client_at(f"{faults.url}/api/v3", clock.now_ms, follow=clock.follow)
         try:
             for _ in range(3):
                 client.ask_time()

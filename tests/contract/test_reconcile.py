@@ -11,11 +11,11 @@ import requests
 from aiohttp import web
 
 from tests.support.builders import BTC, HOUR, candle, d, market, rules, started
+from tests.support.clients import client_at
 from tests.support.fakes import FakeLatch
 from tests.support.sandbox import COIN, KEY, SECRET, book, request
 from tests.support.sandbox_faults import plan
 from tradebot.adapters.broker import CcxtBroker
-from tradebot.adapters.ccxt_client import CcxtClient, ClientSettings
 from tradebot.adapters.gate_tokens import GateTokens
 from tradebot.adapters.journal import MemoryJournal
 from tradebot.engine.remedies import CAUSE
@@ -83,17 +83,7 @@ class Instance:
     ) -> None:
         self.server = server
         clock, tokens = ServerClock(server), GateTokens()
-        self.client = CcxtClient(
-            ClientSettings(
-                exchange="binance",
-                api_key=KEY,
-                secret=SECRET,
-                has_rate_limit=False,
-                passthrough={"urls": {"api": {"public": url, "private": url}}},
-                errors_as_url="https://api.binance.com/",
-                now_ms=server.now_ms,
-            )
-        )
+        self.client = client_at(url, server.now_ms)
         self.client.call("load_markets")
         broker = CcxtBroker(self.client, prefix=namespace("main"), tokens=tokens, clock=clock)
         self.journal = MemoryJournal()

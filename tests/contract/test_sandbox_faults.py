@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 
 from tests.support.builders import BTC, HOUR, approved, d, order
+from tests.support.clients import client_at
 from tests.support.fakes import FakeClock, TokensForAll
 from tests.support.sandbox import KEY, SECRET, at, book
 from tests.support.sandbox_client import Caller
 from tests.support.sandbox_faults import plan
 from tradebot.adapters.broker import CcxtBroker
-from tradebot.adapters.ccxt_client import CcxtClient, ClientSettings
 from tradebot.adapters.exchange import ExchangeReader
 from tradebot.errors import ExchangeUnavailable
 from tradebot.model.order import Leg, OrderKind, OrderStatus, Rejection, Report, Unknown
@@ -41,18 +41,7 @@ class Place:
         )
         url = self.server.start()
         self.caller = Caller(self.server, url)
-        api = f"{url}/api/v3"
-        self.client = CcxtClient(
-            ClientSettings(
-                exchange="binance",
-                api_key=KEY,
-                secret=SECRET,
-                has_rate_limit=False,
-                passthrough={"urls": {"api": {"public": api, "private": api}}},
-                errors_as_url="https://api.binance.com/",
-                now_ms=self.server.now_ms,
-            )
-        )
+        self.client = client_at(f"{url}/api/v3", self.server.now_ms)
         self.client.call("load_markets")
         self.reader = ExchangeReader(self.client)
         self.broker = CcxtBroker(

@@ -1,7 +1,7 @@
 """An account of an exchange in real time, and folders from which bots trade it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ import requests
 
 from tests.support.shell import Started, started, typed
 
-# Nervous enough to trade within seconds on one-second candles; far stops, so that it stays in.
+# Nervous enough to trade within seconds on one-second candles.
 CONFIG = """
 [bot]
 markets = ["BTC/USDT"]
@@ -22,15 +22,18 @@ name = "donchian"
 [strategy.params]
 entry = 2
 exit = {exit}
-[exits]
-stop_fraction = 0.1
-target_fraction = 0
 [reconcile]
 every_seconds = 10
 [exchange.ccxt.urls.test]
 public = "{url}/api/v3"
 private = "{url}/api/v3"
 v1 = "{url}/api/v1"
+"""
+# A far stop, so that it stays in.
+STAYING = """
+[exits]
+stop_fraction = 0.1
+target_fraction = 0
 """
 
 
@@ -46,10 +49,15 @@ class Account:
         """Return what the exchange itself counts."""
         return requests.get(f"{self.url}/sandbox/status", timeout=10).json()
 
-    def project(self, folder: Path, monkeypatch: pytest.MonkeyPatch, *, leaves: int) -> Path:
-        """Make a folder from which the account is traded; positions are left after so long."""
+    def project(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch, *, leaves: int, more: str = STAYING
+    ) -> Path:
+        """Make a folder from which the account is traded; positions are left after so long.
+
+        `more` are further sections of its configuration.
+        """
         folder.mkdir(exist_ok=True)
-        (folder / "config.toml").write_text(CONFIG.format(url=self.url, exit=leaves))
+        (folder / "config.toml").write_text(CONFIG.format(url=self.url, exit=leaves) + more)
         monkeypatch.chdir(folder)
         typed("keys", "add", "binance", "--testnet", "--stdin", *self.unlock, stdin=self.key)
         return folder
@@ -62,12 +70,14 @@ class Account:
 
 
 @contextmanager
-def account(folder: Path, secrets: Path, faults: str = "") -> Iterator[Account]:
-    """Serve an exchange in real time; `faults` are what goes wrong there."""
+def account(
+    folder: Path, secrets: Path, faults: str = "", *, more: Sequence[str] = ()
+) -> Iterator[Account]:
+    """Serve an exchange in real time; `faults` are what goes wrong there, `more` other options."""
     passphrase = secrets / "passphrase"
     passphrase.touch(mode=0o600)
     passphrase.write_text("correct horse battery")
-    serving = ["sandbox", "serve", "--speed", "real", "--timeframe", "1s", "--json"]
+    serving = ["sandbox", "serve", "--speed", "real", "--timeframe", "1s", "--json", *more]
     if faults:
         (secrets / "faults.toml").write_text(faults)
         serving += ["--faults", str(secrets / "faults.toml")]

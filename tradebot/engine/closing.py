@@ -4,11 +4,10 @@ Law: it goes on while trading is halted, and sells no more than the bot's positi
 """
 
 from tradebot.engine.actions import Action, Cancel
-from tradebot.engine.protect import ruled, sale
+from tradebot.engine.protect import ended_by_hand
 from tradebot.engine.settings import Rules
 from tradebot.engine.state import State
-from tradebot.engine.valuation import is_held
-from tradebot.model.order import RESTING, Leg, OrderKind
+from tradebot.model.order import RESTING
 
 
 def close_out(
@@ -19,19 +18,4 @@ def close_out(
     resting = next((order for order in orders if order.status in RESTING), None)
     if resting is not None:
         return (Cancel(resting, reason),)
-    position = state.positions.get(market)
-    if orders or position is None or not is_held(state, market):
-        return ()  # What is in doubt may still sell: nothing is sold beside it.
-    if state.orders.attempts(market, Leg.FLATTEN, time):
-        return ()
-    intent = sale(
-        state,
-        market,
-        position,
-        leg=Leg.FLATTEN,
-        kind=OrderKind.MARKET,
-        closed_at=time,
-        reference=state.feed.closes.get(market, position.entry_price),
-        reason=reason,
-    )
-    return (ruled(state, intent, rules),)
+    return ended_by_hand(state, market, rules, time=time, reason=reason)

@@ -119,6 +119,16 @@ def _sold(
 
 def flatten(state: State, market: str, rules: Rules, *, time: int) -> tuple[Action, ...]:
     """Return the sale that ends a position in an emergency; once at any one time."""
+    return ended_by_hand(state, market, rules, time=time, reason="emergency stop")
+
+
+def ended_by_hand(
+    state: State, market: str, rules: Rules, *, time: int, reason: str
+) -> tuple[Action, ...]:
+    """Return the sale of all of a position by a person's word; once at any one time.
+
+    What is in doubt may still sell: nothing is sold beside it.
+    """
     position = state.positions.get(market)
     if position is None or not is_held(state, market) or state.orders.of(market):
         return ()
@@ -132,7 +142,7 @@ def flatten(state: State, market: str, rules: Rules, *, time: int) -> tuple[Acti
         kind=OrderKind.MARKET,
         closed_at=time,
         reference=state.feed.closes.get(market, position.entry_price),
-        reason="emergency stop",
+        reason=reason,
     )
     return (ruled(state, intent, rules),)
 
