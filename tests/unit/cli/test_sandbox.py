@@ -54,6 +54,13 @@ def test_it_serves_until_ctrl_c_and_ends_with_130_and_no_traceback() -> None:
     assert err == "the sandbox has stopped\n"
 
 
+def test_coin_that_pays_the_fees_is_told_of() -> None:
+    with serving("--fee-coin", "BNB=600.5", "--cash", "BNB=1", "--cash", "USDT=9") as process:
+        assert process.stdout is not None
+        text = "".join(process.stdout.readline() for _ in range(6))
+        assert "fees     in BNB at 600.5 USDT, while there is enough of it\n" in text
+
+
 def test_result_for_people_says_that_the_market_is_made_up() -> None:
     with serving() as process:
         assert process.stdout is not None
