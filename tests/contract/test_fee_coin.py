@@ -11,7 +11,7 @@ from decimal import Decimal
 from tests.contract.test_reconcile import CANDLES, CountingServer, Instance, bot, taken
 from tests.support.builders import BTC, HOUR, d, started
 from tests.support.sandbox import book
-from tradebot.engine.compare import APART_MS
+from tradebot.engine.compare import COINS_APART_MS
 from tradebot.model import event as ev
 from tradebot.model.account import TradingState
 from tradebot.model.order import Leg
@@ -135,7 +135,7 @@ def test_coin_of_which_nothing_is_left_is_kept_once_too() -> None:
         one.look()
         assert kept(one) == [("BNB", d(0), d(0))]
         asked = server.requests["account"]
-        server.advance_to(server.book.now + APART_MS)
+        server.advance_to(server.book.now + COINS_APART_MS)
         one.reconciler.tick(server.now_ms())
         assert server.requests["account"] == asked, "nothing is in doubt any more"
         agree(one)

@@ -5,12 +5,12 @@ from decimal import Decimal
 from typing import Any
 
 from tests.support.bot import Bot
-from tests.support.builders import BTC, d, rules
+from tests.support.builders import BTC, d, report, rules
 from tests.support.fakes import FakeBroker
-from tradebot.engine.compare import APART_MS
+from tradebot.engine.compare import COINS_APART_MS
 from tradebot.engine.remedies import CAUSE
 from tradebot.model import event as ev
-from tradebot.model.order import ListedFill, ListedOrder
+from tradebot.model.order import Leg, ListedFill, ListedOrder, OrderStatus
 from tradebot.runtime.reconciling import Reconciler
 
 EVERY = 300_000
@@ -79,10 +79,16 @@ class Compared:
         self.bot.clock.now += after_ms
         self.made.compare()
 
+    def lose_coins(self, **coins: str) -> None:
+        """Let the owner cancel the stop at the exchange, and take coins; these are what is left."""
+        stop = self.bot.order(Leg.STOP)
+        self.broker.reports[stop.id] = report(stop, OrderStatus.CANCELLED)
+        self.broker.coins = {coin: d(text) for coin, text in coins.items()}
+
     def twice(self) -> None:
         """Compare twice, far enough apart to count."""
         self.look()
-        self.look(APART_MS)
+        self.look(COINS_APART_MS)
 
     def told(self, *kinds: type[ev.Event]) -> list[ev.Event]:
         """Return the events of these kinds."""

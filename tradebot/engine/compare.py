@@ -12,10 +12,12 @@ from enum import StrEnum
 from tradebot.engine.state import State
 from tradebot.model.account import Position
 from tradebot.model.money import MONEY_CONTEXT, ZERO, plain
-from tradebot.model.order import RESTING, ListedFill, ListedOrder
+from tradebot.model.order import RESTING, ListedFill, ListedOrder, Side
 
 # Two looks at once would see the same stale replica: a difference in doubt counts when seen twice.
 APART_MS = 10_000
+# Balances may be older than lists: a position is not given up for those of before its purchase.
+COINS_APART_MS = 30_000
 
 
 class Remedy(StrEnum):
@@ -135,8 +137,13 @@ def is_settled(state: State, sight: Sight, orders: Sequence[Difference]) -> bool
     )
 
 
-def compare_coins(state: State, balances: Mapping[str, Decimal]) -> list[Difference]:
+def compare_coins(
+    state: State, balances: Mapping[str, Decimal], open_filled: Mapping[str, Decimal]
+) -> list[Difference]:
     """Return where the account's coins differ from the books', by coin.
+
+    `open_filled` are the orders that are open in the same look: what they would sell is there,
+    whatever the balances say, which are then of another time.
 
     Base coins beyond the bot's position are its owner's: they come and go. So does a third coin in
     which fees are paid; the books hold none of it before they were told how much there is.
@@ -148,6 +155,8 @@ def compare_coins(state: State, balances: Mapping[str, Decimal]) -> list[Differe
         gap = MONEY_CONTEXT.subtract(total, state.balances.get(coin, ZERO))
         market = bases.get(coin, "")
         held = state.positions.get(market, Position())
+        if market and total < min(held.quantity, _locked(state, market, open_filled)):
+            continue
         if market and total < held.quantity:
             found.append(_short(market, coin, held, total))
         elif gap:
@@ -155,6 +164,18 @@ def compare_coins(state: State, balances: Mapping[str, Decimal]) -> list[Differe
     unkept = state.third_fees.keys() - state.balances.keys() - bases.keys()
     found += [_fee_coin(state, coin, balances.get(coin, ZERO)) for coin in sorted(unkept)]
     return found
+
+
+def _locked(state: State, market: str, open_filled: Mapping[str, Decimal]) -> Decimal:
+    """Return what the exchange keeps for a sale of ours that is open; an OCO is one sale."""
+    return max(
+        (
+            MONEY_CONTEXT.subtract(order.quantity, open_filled[order.id])
+            for order in state.orders.of(market)
+            if order.side is Side.SELL and order.id in open_filled
+        ),
+        default=ZERO,
+    )
 
 
 def _short(market: str, coin: str, held: Position, total: Decimal) -> Difference:

@@ -76,6 +76,10 @@ def report_events(order: Order, report: Report, *, at: int) -> list[ev.Event]:
         events.append(ev.OrderCancelled(at=at, order_id=order.id))
     elif report.status is OrderStatus.EXPIRED:
         events.append(ev.OrderExpired(at=at, order_id=order.id))
+    elif report.status is OrderStatus.REJECTED:
+        # A stop that was taken, and refused when its price came: it rests no more.
+        reason = "the exchange reports it rejected after it had taken it"
+        events.append(ev.OrderExpired(at=at, order_id=order.id, reason=reason))
     return events
 
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from tradebot.engine.compare import (
     APART_MS,
+    COINS_APART_MS,
     OF_COINS,
     SURE_AT_ONCE,
     Difference,
@@ -33,8 +34,9 @@ BACK_MS_MAX = 7 * DAY_MS
 OVERLAP_MS = 300_000
 # Until every market was looked at once, and after a look that failed.
 SOON_MS = 60_000
-# A start that finds something looks again, ten seconds later; what goes on changing waits.
-START_LOOKS_MAX = 3
+# A start that finds something looks again, ten seconds later, until coins count, too; what goes on
+# changing waits.
+START_LOOKS_MAX = 1 + COINS_APART_MS // APART_MS
 # Two for the account: balances, and open orders; two for a market: its orders, and its fills; two
 # for an order: what became of it, and its fills.
 ACCOUNT_REQUESTS, MARKET_REQUESTS, ORDER_REQUESTS = 2, 2, 2
@@ -134,7 +136,7 @@ class Reconciler:
         orders = self.settled(self.order_differences(sight), sight)
         state = self._books.state
         is_quiet = state is before and is_settled(state, sight, orders)
-        coins = compare_coins(state, sight.balances) if is_quiet else []
+        coins = compare_coins(state, sight.balances, sight.open_filled) if is_quiet else []
         self._judge([*orders, *coins], now)
         if is_quiet:
             self._end_passing(coins)
@@ -248,8 +250,9 @@ class Reconciler:
                 continue  # What is gone is asked about at every wake, until there is proof.
             first, _ = before.get(each.name, (now, each))
             # What changes the books is looked at twice, even if it looks like something known.
+            apart = COINS_APART_MS if each.kind in OF_COINS else APART_MS
             is_known = state.differences.is_found(*each.name) and each.remedy not in ADJUSTING
-            if each.kind in SURE_AT_ONCE or is_known or now - first >= APART_MS:
+            if each.kind in SURE_AT_ONCE or is_known or now - first >= apart:
                 sure.append(each)
             else:
                 self._doubts[each.name] = first, each

@@ -83,6 +83,7 @@ class Settler:
             if order is None:
                 continue
             if order.status in RESTING and resting.get(order.id) == order.filled:
+                self._missed.pop(order.id, None)
                 continue
             try:
                 self.settle_order(order)

@@ -125,7 +125,8 @@ def _coins(
     state: State, sight: Sight, older: Mapping[str, KnownOrder]
 ) -> tuple[Coin, ...]:
     told = _told(state, sight, older)
-    found = {home(state, each.subject): each for each in compare_coins(state, sight.balances)}
+    differences = compare_coins(state, sight.balances, sight.open_filled)
+    found = {home(state, each.subject): each for each in differences}
     rows = []
     for coin in sorted({*state.balances, *(market.base for market in state.markets.values())}):
         journal = state.balances.get(coin, ZERO)

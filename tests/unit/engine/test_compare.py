@@ -18,6 +18,7 @@ from tests.support.builders import (
     order,
     position,
     state_with,
+    stop_order,
 )
 from tradebot.engine.compare import Difference, Kind, Remedy, Sight, compare_coins, is_settled
 from tradebot.engine.compare_orders import BEFORE_MS, KnownOrder, compare_orders, order_of
@@ -256,7 +257,7 @@ def test_same_difference_has_the_same_mark_and_another_has_not() -> None:
 
 
 def coins(state: State, **balances: str) -> list[Difference]:
-    return compare_coins(state, {coin: d(text) for coin, text in balances.items()})
+    return compare_coins(state, {coin: d(text) for coin, text in balances.items()}, {})
 
 
 HELD = {BTC: position("0.5 @ 100")}
@@ -302,6 +303,16 @@ def test_coins_that_are_not_the_bot_s_may_come_and_go(total: str) -> None:
     assert all(each.remedy is Remedy.NOTE for each in coins(state, BTC=total))
 
 
+def test_balances_that_lack_what_an_open_stop_would_sell_are_of_another_time() -> None:
+    """Symptom: balances of before the purchase took the position and its stop away."""
+    stop = stop_order("sell 0.5 BTC @ 95")
+    state = state_with(orders=[stop], positions=HELD, balances={"USDT": d(50), "BTC": d("0.5")})
+    old = {"USDT": d(50), "BTC": d(0)}
+    assert compare_coins(state, old, {stop.id: d(0)}) == []
+    (gone,) = compare_coins(state, old, {})
+    assert gone.kind is Kind.POSITION_SHORT
+
+
 def test_position_that_is_not_covered_is_what_is_there() -> None:
     state = state_with(balances={"USDT": "0", "BTC": "2"}, positions=HELD)
     (difference,) = coins(state, BTC="0.3")
@@ -327,7 +338,7 @@ def test_amounts_of_many_digits_are_compared_exactly() -> None:
     """Python's own context would round the difference away."""
     long = Decimal("12345678901234567890.123456789012345678")
     state = state_with(balances={"USDT": str(long)})
-    (difference,) = compare_coins(state, {"USDT": long + Decimal("1e-18")})
+    (difference,) = compare_coins(state, {"USDT": long + Decimal("1e-18")}, {})
     assert difference.mark == "0.000000000000000001"
 
 
@@ -371,7 +382,7 @@ def test_coin_that_fees_were_paid_in_is_kept_once_the_exchange_tells_how_much_th
     state = state_with(market(), balances={"USDT": "1000", "BTC": "0"}, orders=[out])
     state = apply(state, booked(out, fill("1 @ 100 fee 0.002 BNB")))
     there = {"USDT": d(900), "BTC": d(1), "BNB": d("0.498")}
-    (found,) = compare_coins(state, there)
+    (found,) = compare_coins(state, there, {})
     assert (found.kind, found.remedy) == (Kind.FEE_COIN, Remedy.KEEP)
     assert found.text == "BNB: fees took 0.002 of it, the exchange has 0.498 left"
     (kept,) = remedied(state, found, at=START)
@@ -383,8 +394,8 @@ def test_coin_that_fees_were_paid_in_is_kept_once_the_exchange_tells_how_much_th
         reason="fees are paid in it, so the books keep it from now on",
     )
     state = apply(state, kept)
-    assert not compare_coins(state, there)
-    (gone,) = compare_coins(state, {**there, "BNB": d("0.4")})
+    assert not compare_coins(state, there, {})
+    (gone,) = compare_coins(state, {**there, "BNB": d("0.4")}, {})
     assert (gone.kind, gone.mark) == (Kind.COINS_LESS, "-0.098")
 
 
@@ -394,4 +405,4 @@ def test_fee_of_nothing_brings_no_coin_into_the_books() -> None:
     state = state_with(market(), balances={"USDT": "1000", "BTC": "0"}, orders=[out])
     state = apply(state, booked(out, fill("1 @ 100 fee 0 BNB")))
     assert not state.third_fees
-    assert not compare_coins(state, {"USDT": d(900), "BTC": d(1), "BNB": d(5)})
+    assert not compare_coins(state, {"USDT": d(900), "BTC": d(1), "BNB": d(5)}, {})

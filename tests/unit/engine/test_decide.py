@@ -201,7 +201,8 @@ def test_position_filled_between_candles_is_protected_without_a_candle() -> None
 def test_halted_bot_leaves_its_position_and_what_guards_it(exposure: int) -> None:
     """Symptom: a sale by signal cancelled the stop, and the gate then refused the sale."""
     for orders in ([], [stop_order("sell 2 BTC @ 95")]):
-        assert _decided(_held(*orders, trading=TradingState.HALTED), GUARDED, exposure=exposure) == ()
+        halted = _held(*orders, trading=TradingState.HALTED)
+        assert _decided(halted, GUARDED, exposure=exposure) == ()
 
 
 @pytest.mark.parametrize("leg", [Leg.STOP, Leg.TARGET])

@@ -119,3 +119,14 @@ def test_order_reported_as_rejected_is_rejected(status: OrderStatus) -> None:
             at=9, order_id="tb-1", code="", message="the exchange reports it rejected"
         )
     ]
+
+
+@pytest.mark.parametrize("status", [S.ACCEPTED, S.PARTIAL])
+def test_order_that_was_taken_and_is_rejected_later_has_ended(status: OrderStatus) -> None:
+    """Symptom: a stop refused at its trigger rested in our books for ever; nobody was called."""
+    answer = Report(
+        order_id="tb-1", exchange_id="x1", status=S.REJECTED, filled=d(0), fills=()
+    )
+    (ended,) = report_events(order(status=status), answer, at=9)
+    assert isinstance(ended, ev.OrderExpired)
+    assert ended.reason == "the exchange reports it rejected after it had taken it"

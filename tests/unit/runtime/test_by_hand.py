@@ -8,7 +8,7 @@ from tests.support.bot import NOW
 from tests.support.builders import BTC, ETH, d, fill, report, rules
 from tests.support.compared import Compared, held, unknown_order
 from tests.support.fakes import FakeClock
-from tradebot.engine.compare import APART_MS
+from tradebot.engine.compare import COINS_APART_MS
 from tradebot.engine.remedies import CAUSE
 from tradebot.errors import BooksDisagree, UsageError
 from tradebot.model import event as ev
@@ -43,12 +43,10 @@ def say(
 def short() -> Compared:
     """Return a bot of whose ten coins six are gone, and whose market is locked for it."""
     made = held()
-    stop = next(iter(made.bot.state.orders.unsettled.values()))
-    made.broker.reports[stop.id] = report(stop, OrderStatus.CANCELLED)
-    made.broker.coins = {"USDT": d(0), "BTC": d(4)}
+    made.lose_coins(USDT="0", BTC="4")
     made.look()
-    made.look(APART_MS)
-    made.look(APART_MS)
+    made.look(COINS_APART_MS)
+    made.look(COINS_APART_MS)
     assert made.is_locked()
     return made
 
@@ -88,7 +86,7 @@ def test_fills_that_are_not_booked_are_a_way_of_their_own() -> None:
 
 def test_adopt_takes_the_exchange_s_word_and_unlocks() -> None:
     made = held()
-    made.broker.coins = {"USDT": d(700), "BTC": d(4)}
+    made.lose_coins(USDT="700", BTC="4")
     answer = say(made, Word.ADOPT)
     assert answer.is_agreed
     assert made.bot.state.balances == {"USDT": d(700), "BTC": d(4)}

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from tests.support.builders import BTC, d, fill
 from tests.support.compared import Compared, held
-from tradebot.engine.compare import APART_MS
+from tradebot.engine.compare import COINS_APART_MS
 from tradebot.model import event as ev
 from tradebot.model.order import Leg
 
@@ -34,7 +34,7 @@ def test_fee_coin_is_kept_when_it_was_seen_twice_and_its_markets_told_no_other_f
     made.look()
     assert balances_told(made) == []
     made.broker.questions.clear()
-    made.look(APART_MS)
+    made.look(COINS_APART_MS)
     assert balances_told(made) == [("BNB", "0.498")]
     asked = {(name, market) for name, market, _ in made.broker.questions}
     assert {("orders", BTC), ("fills", BTC)} <= asked
@@ -47,8 +47,8 @@ def test_fee_coin_that_moved_between_two_looks_waits_for_a_third() -> None:
     made = paying()
     made.look()
     made.broker.coins["BNB"] = d("0.3")
-    made.look(APART_MS)
+    made.look(COINS_APART_MS)
     assert balances_told(made) == []
-    made.look(APART_MS)
+    made.look(COINS_APART_MS)
     assert balances_told(made) == [("BNB", "0.3")]
 

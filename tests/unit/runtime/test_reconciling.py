@@ -5,7 +5,7 @@ import pytest
 from tests.support.bot import LONG, NOW
 from tests.support.builders import BTC, d, fill, report, rules
 from tests.support.compared import EVERY, Compared, held, unknown_order
-from tradebot.engine.compare import APART_MS
+from tradebot.engine.compare import COINS_APART_MS
 from tradebot.engine.state import fold
 from tradebot.errors import BooksDisagree
 from tradebot.model import event as ev
@@ -25,11 +25,11 @@ def test_what_agrees_is_recorded_nowhere() -> None:
     assert len(made.bot.journal.kept) == before
 
 
-def test_difference_of_balances_counts_when_seen_twice_ten_seconds_apart() -> None:
+def test_difference_of_balances_counts_when_seen_twice_half_a_minute_apart() -> None:
     made = held()
     made.broker.coins = {**made.broker.coins, "USDT": d(-1)}
     made.look()
-    made.look(APART_MS - 1)
+    made.look(COINS_APART_MS - 1)
     assert not made.told(ev.DifferenceFound)
     made.look(1)
     (found,) = made.told(ev.DifferenceFound)
@@ -43,9 +43,9 @@ def test_difference_that_was_another_one_the_first_time_does_not_count_yet() -> 
     made.broker.coins = {**made.broker.coins, "USDT": d(-1)}
     made.look()
     made.broker.coins = {**made.broker.coins, "USDT": d(-2)}
-    made.look(APART_MS)
+    made.look(COINS_APART_MS)
     assert not made.told(ev.DifferenceFound)
-    made.look(APART_MS)
+    made.look(COINS_APART_MS)
     assert len(made.told(ev.DifferenceFound)) == 1
 
 
@@ -55,9 +55,9 @@ def test_fill_in_between_begins_the_count_again() -> None:
     made.look()
     made.bot.step()
     made.broker.coins = {**made.bot.state.balances, "USDT": d(-1)}
-    made.look(APART_MS)
+    made.look(COINS_APART_MS)
     assert not made.told(ev.DifferenceFound)
-    made.look(APART_MS)
+    made.look(COINS_APART_MS)
     assert len(made.told(ev.DifferenceFound)) == 1
 
 
@@ -67,7 +67,7 @@ def test_balances_do_not_count_while_an_order_is_in_doubt() -> None:
     made.bot.step()
     made.broker.coins = {"USDT": d(0)}
     for _ in range(4):
-        made.look(APART_MS)
+        made.look(COINS_APART_MS)
     assert not made.told(ev.DifferenceFound)
 
 
@@ -88,11 +88,11 @@ def test_recorded_once_until_it_changes() -> None:
     made = held()
     made.broker.coins = {**made.broker.coins, "USDT": d(50)}
     for _ in range(5):
-        made.look(APART_MS)
+        made.look(COINS_APART_MS)
     assert len(made.told(ev.DifferenceFound)) == 1
     made.broker.coins = {**made.broker.coins, "USDT": d(60)}
     for _ in range(5):
-        made.look(APART_MS)
+        made.look(COINS_APART_MS)
     assert [each.mark for each in made.told(ev.DifferenceFound)] == ["50", "60"]  # type: ignore[union-attr]  # all are of that kind
 
 
@@ -181,12 +181,10 @@ def test_lock_stays_until_a_person_has_spoken() -> None:
 def test_position_that_was_sold_by_hand_is_shrunk_locked_and_guarded_anew() -> None:
     """The owner cancelled the stop at the exchange and sold six of the ten."""
     made = held()
-    stop = made.bot.order(Leg.STOP)
-    made.broker.reports[stop.id] = report(stop, OrderStatus.CANCELLED)
-    made.broker.coins = {"USDT": d(600), "BTC": d(4)}
+    made.lose_coins(USDT="600", BTC="4")
     made.look()
-    made.look(APART_MS)
-    made.look(APART_MS)
+    made.look(COINS_APART_MS)
+    made.look(COINS_APART_MS)
     position = made.bot.state.positions[BTC]
     assert (position.quantity, position.sellable) == (d(4), d(4))
     assert made.bot.state.balances["BTC"] == d(4)
@@ -212,9 +210,9 @@ def test_same_loss_once_more_is_looked_at_twice_again() -> None:
     made.twice()
     assert made.bot.state.positions[BTC].quantity == d(7)
     made.broker.coins = {"USDT": d(0), "BTC": d(4)}
-    made.look(APART_MS)
+    made.look(COINS_APART_MS)
     assert made.bot.state.positions[BTC].quantity == d(7)
-    made.look(APART_MS)
+    made.look(COINS_APART_MS)
     assert made.bot.state.positions[BTC].quantity == d(4)
 
 

@@ -9,7 +9,7 @@ from tests.support.bot import NOW
 from tests.support.builders import BTC, ETH, START, d, fill, report
 from tests.support.compared import EVERY, Compared, held, unknown_order
 from tradebot.adapters import order_reads
-from tradebot.engine.compare import APART_MS
+from tradebot.engine.compare import COINS_APART_MS
 from tradebot.errors import ExchangeUnavailable
 from tradebot.model.order import Leg, ListedOrder, OrderStatus
 from tradebot.runtime import reconciling
@@ -37,18 +37,17 @@ def test_bot_that_agrees_is_compared_every_so_often() -> None:
 def test_start_waits_for_its_second_look_and_no_longer() -> None:
     made = held()
     made.broker.coins = {**made.broker.coins, "USDT": d(-1)}
-    assert made.made.start() == NOW + APART_MS
+    assert made.made.start() == NOW + COINS_APART_MS
     assert made.is_locked()
     assert asked(made) == [BTC], "balances alone are asked for again"
 
 
 def test_position_is_not_shrunk_before_its_market_s_lists_were_read_again() -> None:
-    """Symptom: the list of open orders lagged, and hid that the stop had sold the coins."""
     made = held()
-    made.broker.coins = {"USDT": d(0), "BTC": d(4)}
-    made.look()
-    made.look(APART_MS)
-    assert asked(made) == [BTC, BTC]
+    made.lose_coins(USDT="0", BTC="4")
+    for _ in range(3):
+        made.look(COINS_APART_MS)
+    assert asked(made) == [BTC, BTC, BTC]
     assert made.bot.state.positions[BTC].quantity == d(4)
 
 
@@ -57,7 +56,7 @@ def test_doubt_is_looked_into_at_the_next_wake() -> None:
     made.look()
     made.broker.coins = {**made.broker.coins, "USDT": d(-1)}
     made.look(EVERY)
-    made.bot.clock.now += APART_MS
+    made.bot.clock.now += COINS_APART_MS
     made.made.tick(made.bot.clock.now)
     assert made.is_locked()
 
@@ -71,9 +70,9 @@ def test_look_that_booked_something_is_followed_by_one_that_compares_balances() 
     made.broker.coins = {"USDT": d(950), "BTC": d("0.5")}
     made.look()
     assert not made.bot.state.differences.found, "balances were not compared"
-    made.bot.clock.now += APART_MS
+    made.bot.clock.now += COINS_APART_MS
     made.made.tick(made.bot.clock.now)
-    made.bot.clock.now += APART_MS
+    made.bot.clock.now += COINS_APART_MS
     made.made.tick(made.bot.clock.now)
     assert set(made.bot.state.differences.found) == {("coins_more", "BTC")}
 
@@ -136,12 +135,10 @@ def test_bare_position_is_compared_every_minute() -> None:
 
 def test_refused_stops_in_between_do_not_keep_a_difference_from_counting() -> None:
     made = held()
-    stop = made.bot.order(Leg.STOP)
-    made.broker.reports[stop.id] = report(stop, OrderStatus.CANCELLED)
-    made.broker.coins = {"USDT": d(0), "BTC": d(4)}
+    made.lose_coins(USDT="0", BTC="4")
     made.broker.script = ["rejected"] * 20
     for _ in range(4):
-        made.look(APART_MS)
+        made.look(COINS_APART_MS)
         made.bot.session.settle()
     assert made.bot.state.positions[BTC].quantity == d(4)
 

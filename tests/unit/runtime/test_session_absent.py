@@ -127,3 +127,16 @@ def test_fill_is_protected_though_the_question_after_it_fails() -> None:
     with pytest.raises(ExchangeUnavailable):
         bot.session.settle()
     assert [each.leg for each in bot.state.orders.of(first.market)] == [Leg.STOP]
+
+
+def test_look_in_between_that_shows_it_open_begins_the_proof_anew() -> None:
+    """Symptom: one miss, a day at rest in the list, one more miss: "twice knew no such order"."""
+    bot = Bot("filled", "accepted", by=rules(stop_ppm=50_000))
+    bot.step()
+    stop = bot.order(Leg.STOP)
+    shown = bot.broker.reports[stop.id]
+    for seconds, is_shown in ((60, False), (80, True), (1000, False)):
+        bot.broker.reports = {stop.id: shown} if is_shown else {}
+        bot.clock.now = NOW + seconds * 1000
+        bot.session.settle()
+    assert bot.order(Leg.STOP).status is OrderStatus.ACCEPTED
