@@ -11,7 +11,7 @@ from tests.support.account import Account
 from tests.support.account import account as served
 from tests.support.shell import typed
 from tradebot.adapters.journal import entries
-from tradebot.model.event import OrderSent
+from tradebot.model.event import FillBooked, OrderSent
 
 
 @pytest.fixture
@@ -87,6 +87,31 @@ def test_bot_from_a_copied_folder_halts_or_refuses_and_doubles_nothing(
             two.ended(6)
         assert one.process.poll() is None
     assert_every_order_was_posted_once(account, folder)
+
+
+@pytest.mark.long
+def test_bots_of_a_folder_copied_while_flat_give_no_two_orders_one_id_and_both_halt(
+    account: Account, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both bought under one id, each took the other's fill for its own, and half had no stop."""
+    account.project(folder, monkeypatch, leaves=500)
+    config = folder / "config.toml"
+    nervous = config.read_text()
+    config.write_text(nervous.replace("entry = 2", "entry = 500"))
+    with account.bot(folder) as one:
+        while not (folder / "logs" / "runs" / "last").is_file():
+            assert one.process.poll() is None
+    assert account.status()["order_posts"] == 0, "it was flat"
+    config.write_text(nervous)
+    copied = Path(shutil.copytree(folder, tmp_path / "copied"))
+    with account.bot(folder) as one, account.bot(copied) as two:
+        assert "moved or copied" in two.ended(6).err
+        assert "moved or copied" not in one.ended(6).err
+    assert_every_order_was_posted_once(account, folder, copied)
+    bought = [
+        any(isinstance(event, FillBooked) for event in journal(each)) for each in (folder, copied)
+    ]
+    assert account.status()["open_orders"] == sum(bought), "what was bought keeps its stop"
 
 
 @pytest.mark.long

@@ -106,6 +106,12 @@ def _session_reconfigured(state: State, event: ev.SessionReconfigured) -> State:
     return replace(state, started=started, markets=markets, scales=scales(markets.values()))
 
 
+def _journal_moved(state: State, event: ev.JournalMoved) -> State:
+    assert state.started is not None, "a session starts before its journal moves"
+    started = replace(state.started, place=event.place, instance=event.instance)
+    return replace(state, started=started)
+
+
 def _candles_closed(state: State, event: ev.CandlesClosed) -> State:
     feed = state.feed
     spent, refused, rounds = feed.spent, feed.refused, feed.rounds
@@ -359,6 +365,7 @@ def _nothing(state: State, event: ev.Event) -> State:
 _APPLY: dict[type[ev.Event], Callable[[State, Any], State]] = {
     ev.SessionStarted: _session_started,
     ev.SessionReconfigured: _session_reconfigured,
+    ev.JournalMoved: _journal_moved,
     ev.CandlesClosed: _candles_closed,
     ev.IntentRefused: _intent_refused,
     ev.OrderIntended: _order_intended,

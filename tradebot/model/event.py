@@ -30,6 +30,7 @@ class SessionStarted:
     version: str
     account: str = ""
     instance: str = ""  # this journal's own mark, so that two journals never give one order id
+    place: str = ""  # where the journal lies, hashed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,20 @@ class SessionReconfigured:
     strategy: str
     config_hash: str
     version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalMoved:
+    """The journal lies elsewhere than `before`, moved or copied: it has a new mark from now on.
+
+    The original, which may still run, gives its orders ids by the old one. `before` is "" where no
+    place was known.
+    """
+
+    at: int
+    place: str
+    before: str
+    instance: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,6 +304,7 @@ class DifferenceResolved:
 Event = (
     SessionStarted
     | SessionReconfigured
+    | JournalMoved
     | CandlesClosed
     | IntentRefused
     | OrderIntended

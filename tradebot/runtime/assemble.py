@@ -4,7 +4,6 @@ Law: everything else gets a broker, a feed, a clock and a journal, and cannot te
 """
 
 import hashlib
-import platform
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,7 +31,7 @@ from tradebot.runtime.feed import CandleSource, Feed
 from tradebot.runtime.reconciling import Reconciler
 from tradebot.runtime.runs import Run
 from tradebot.runtime.session import Listener, Session
-from tradebot.runtime.terms import agreed_terms, check_same_terms, started_event
+from tradebot.runtime.terms import agreed_terms, check_same_terms, place_of, started_event
 from tradebot.runtime.trader import Trader
 from tradebot.runtime.world import AlwaysArmed, World
 from tradebot.strategies.base import AnyParams, Strategy, parse_params, required_candles
@@ -175,6 +174,7 @@ def sandbox(
             has_rate_limit=False,
             passthrough={"urls": sandbox_urls(host.url)},
             now_ms=clock.now_ms,
+            steady_ms=clock.now_ms,
         )
         parts = _Parts(
             Mode.SANDBOX, config, run, chosen, settings, clock, tell, state, is_ending
@@ -215,6 +215,7 @@ def testnet(
             is_testnet=True,
             passthrough=config.exchange.ccxt,
             now_ms=clock.now_ms,
+            steady_ms=clock.monotonic_ms,
             follow=clock.follow,
         )
         parts = _Parts(
@@ -354,10 +355,12 @@ def _reconciler(
 
 
 def _terms(parts: _Parts, broker: Broker, markets: Sequence[Market]) -> list[Event]:
-    """Return the event with which a new journal begins, or an old one goes on otherwise."""
+    """Return the events with which a new journal begins, or an old one goes on otherwise."""
     now = parts.clock.now_ms()
-    named = f"{platform.node()}|{parts.run.folder.resolve()}|{now}"
-    mark = hashlib.sha256(named.encode()).hexdigest()[:12]
+    # Two hosts that trade one account by one configuration must not give their orders one id; a
+    # simulated run, which has an exchange of its own, must give the same ones again.
+    place = "" if parts.mode is Mode.SANDBOX else place_of(parts.run.journal)
+    mark = hashlib.sha256(f"{place}|{now}".encode()).hexdigest()[:12]
     return agreed_terms(
         parts.config,
         parts.state,
@@ -366,9 +369,8 @@ def _terms(parts: _Parts, broker: Broker, markets: Sequence[Market]) -> list[Eve
         mode=parts.mode.value,
         strategy=parts.chosen.strategy.name,
         at=now,
-        # Two hosts that trade one account by one configuration must not give their orders one id;
-        # a simulated run, which has an exchange of its own, must give the same ones again.
-        instance="" if parts.mode is Mode.SANDBOX else mark,
+        instance=mark if place else "",
+        place=place,
     )
 
 

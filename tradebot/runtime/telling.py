@@ -57,6 +57,9 @@ def news(event: ev.Event, state: State) -> News | None:
             )
             text = f"trading is {event.state.value.upper()}: {event.reason}"
             return News(event.at, level, "lifecycle", text)
+        case ev.JournalMoved(before=before) if before:
+            text = "this journal was moved or copied; if the other copy still runs, stop it"
+            return News(event.at, AlertLevel.WARNING, "lifecycle", text)
         case _:
             return _adjustment(event)
 

@@ -3,13 +3,16 @@
 Law: a change of terms is an event; a sandbox run, which must replay the same, may not change them.
 """
 
+import hashlib
+import platform
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from pathlib import Path
 
 from tradebot import __version__
 from tradebot.engine.state import State
 from tradebot.errors import ConfigError
-from tradebot.model.event import Event, SessionReconfigured, SessionStarted
+from tradebot.model.event import Event, JournalMoved, SessionReconfigured, SessionStarted
 from tradebot.model.market import Market
 from tradebot.model.timeframe import timeframe_ms
 from tradebot.runtime.config import Config
@@ -25,18 +28,48 @@ def agreed_terms(
     strategy: str,
     at: int,
     instance: str,
+    place: str,
 ) -> list[Event]:
-    """Return the event with which a new journal begins, or an old one goes on otherwise; or none.
+    """Return the events with which a new journal begins, or an old one goes on otherwise; or none.
 
     Raises ConfigError, and ExchangeUnavailable where a new one cannot be told its balances.
     """
     if state.started is not None:
-        return reconfigured(config, state, markets, at=at, strategy=strategy)
+        changed = reconfigured(config, state, markets, at=at, strategy=strategy)
+        return [*moved(state, place, at=at, instance=instance), *changed]
     return [
         started_event(
-            config, mode, markets, balances(), at=at, strategy=strategy, instance=instance
+            config,
+            mode,
+            markets,
+            balances(),
+            at=at,
+            strategy=strategy,
+            instance=instance,
+            place=place,
         )
     ]
+
+
+def place_of(journal: Path) -> str:
+    """Return where a journal lies: its host, its file and its path, hashed.
+
+    A copy and a restored backup are other files; a clone of the whole machine is not.
+    """
+    named = f"{platform.node()}|{journal.stat().st_ino}|{journal.resolve()}"
+    return hashlib.sha256(named.encode()).hexdigest()[:12]
+
+
+def moved(state: State, place: str, *, at: int, instance: str) -> list[Event]:
+    """Return the event by which a journal that lies elsewhere gets a new mark, or none.
+
+    A simulated run has no place.
+    """
+    assert state.started is not None, "only a journal that has begun can be moved"
+    before = state.started.place
+    if not place or place == before:
+        return []
+    return [JournalMoved(at=at, place=place, before=before, instance=instance)]
 
 
 def started_event(
@@ -48,10 +81,12 @@ def started_event(
     at: int,
     strategy: str,
     instance: str = "",
+    place: str = "",
 ) -> SessionStarted:
     """Return the first event of a new journal; balances of the markets' own coins only.
 
-    `instance` tells this journal from any other of the account; a simulated run has none.
+    `instance` tells this journal from any other of the account, `place` where it lies; a simulated
+    run has neither.
     """
     coins = {asset for market in markets for asset in (market.base, market.quote)}
     return SessionStarted(
@@ -67,6 +102,7 @@ def started_event(
         version=__version__,
         account=config.exchange.account,
         instance=instance,
+        place=place,
     )
 
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tests.support.builders import ETH, d, intent, rules, started, state_with
 from tradebot.engine.risk import ORDER_PREFIX, namespace, order_id, review
-from tradebot.engine.state import State
+from tradebot.engine.state import State, apply
+from tradebot.model.event import JournalMoved
 from tradebot.model.order import Approved, Intent, Leg
 
 # Binance: `^[\.A-Z\:/a-z0-9_-]{1,36}$`; others are narrower.
@@ -56,6 +57,15 @@ def test_another_decision_has_another_id(other: Intent) -> None:
 )
 def test_another_bot_exchange_or_mode_has_another_id(other: State) -> None:
     assert order_id(other, intent()) != order_id(_state(), intent())
+
+
+def test_journal_that_was_moved_or_copied_gives_other_ids_of_the_same_bot() -> None:
+    """Two bots that went on from one journal gave two orders one id, and each bought."""
+    before = _state(instance="a", place="here")
+    event = JournalMoved(at=1, place="there", before="here", instance="b")
+    ids = {order_id(state, intent()) for state in (before, apply(before, event))}
+    assert len(ids) == 2
+    assert {each.partition("-")[0] for each in ids} == {namespace("main")}
 
 
 def test_what_a_decision_would_trade_is_not_in_its_id() -> None:

@@ -46,3 +46,13 @@ def test_lock_of_many_markets_is_one_message() -> None:
     assert news(lock, state_with()) is None
     other = ev.MarketLocked(at=1, market=BTC, cause="protection", reason="it is bare")
     assert news(other, state_with()) is not None
+
+
+@pytest.mark.parametrize("before", ["", "elsewhere"])
+def test_journal_that_was_moved_is_told_where_it_was_known_before(before: str) -> None:
+    moved = ev.JournalMoved(at=1, place="here", before=before, instance="b")
+    told = news(moved, state_with())
+    assert (told is not None) == bool(before)
+    if told is not None:
+        assert told.level is AlertLevel.WARNING
+        assert "if the other copy still runs, stop it" in told.text
