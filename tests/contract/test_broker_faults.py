@@ -28,6 +28,8 @@ POST = "POST /api/v3/order"
 GET = "GET /api/v3/order"
 OCO = "POST /api/v3/orderList/oco"
 REPLACE = "POST /api/v3/order/cancelReplace"
+# As long as a ban is where no header says how long.
+BANNED_MS = 120_000
 BUY = approved("buy 1 BTC @ 100", order_id="tb-buy")
 BOUGHT = order("buy 1 BTC @ 100", order_id="tb-buy")
 
@@ -84,7 +86,7 @@ def test_proof_that_nothing_was_placed_is_a_rejection(fault: str) -> None:
 
 def test_rejection_never_quotes_the_signed_request() -> None:
     with broker_behind_faults() as (broker, faults, _):
-        for fault in ("-2010", "-2015", "429", "502", "garbage"):
+        for fault in ("-2010", "-2015", "502", "garbage", "429"):
             faults.script[POST] = [fault]
             outcome = broker.place_order(BUY)
             assert "signature" not in str(outcome)
@@ -211,18 +213,18 @@ def _stop(order_id: str, price: int) -> Approved:
 
 
 @contextmanager
-def stop_behind_faults(*script: str) -> Iterator[tuple[CcxtBroker, Faults]]:
+def stop_behind_faults(*script: str) -> Iterator[tuple[CcxtBroker, Faults, SandboxServer]]:
     """Yield a broker under whose stop at 80 one at 90 is to be put, and what meets that request."""
-    with broker_behind_faults() as (broker, faults, _):
+    with broker_behind_faults() as (broker, faults, server):
         broker.place_order(BUY)
         broker.place_order(_stop("tb-stop", 80))
         faults.script[REPLACE] = list(script)
-        yield broker, faults
+        yield broker, faults, server
 
 
 @pytest.mark.parametrize("fault", UNPROVED)
 def test_replacement_without_proof_is_in_doubt_and_the_old_one_rests(fault: str) -> None:
-    with stop_behind_faults(fault) as (broker, faults):
+    with stop_behind_faults(fault) as (broker, faults, _):
         gone, placed = broker.replace_order(OLD, _stop("tb-higher", 90))
         assert isinstance(gone, Unknown), gone
         assert isinstance(placed, Unknown), placed
@@ -233,7 +235,7 @@ def test_replacement_without_proof_is_in_doubt_and_the_old_one_rests(fault: str)
 
 @pytest.mark.parametrize("fault", [f"after:{name}" for name in UNPROVED])
 def test_replacement_that_was_done_behind_a_broken_answer_is_found_by_asking(fault: str) -> None:
-    with stop_behind_faults(fault) as (broker, faults):
+    with stop_behind_faults(fault) as (broker, faults, _):
         gone, placed = broker.replace_order(OLD, _stop("tb-higher", 90))
         assert isinstance(placed, Unknown), placed
         assert isinstance(gone, Unknown), gone
@@ -245,7 +247,7 @@ def test_replacement_that_was_done_behind_a_broken_answer_is_found_by_asking(fau
 
 
 def test_refusal_after_the_cancel_is_a_rejection_in_the_exchange_s_words() -> None:
-    with stop_behind_faults("-2021") as (broker, faults):
+    with stop_behind_faults("-2021") as (broker, faults, _):
         broker.cancel_order(OLD)
         gone, placed = broker.replace_order(OLD, _stop("tb-higher", 90))
         assert isinstance(gone, Report), gone
@@ -257,7 +259,7 @@ def test_refusal_after_the_cancel_is_a_rejection_in_the_exchange_s_words() -> No
 
 
 def test_half_refusal_that_does_not_say_which_half_proves_nothing() -> None:
-    with stop_behind_faults("-2021 alone") as (broker, faults):
+    with stop_behind_faults("-2021 alone") as (broker, faults, _):
         gone, placed = broker.replace_order(OLD, _stop("tb-higher", 90))
         assert isinstance(gone, Unknown), gone
         assert isinstance(placed, Unknown), placed
@@ -265,7 +267,7 @@ def test_half_refusal_that_does_not_say_which_half_proves_nothing() -> None:
 
 
 def test_old_one_that_could_not_be_cancelled_means_that_the_new_one_was_never_tried() -> None:
-    with stop_behind_faults("-2022") as (broker, faults):
+    with stop_behind_faults("-2022") as (broker, faults, _):
         gone, placed = broker.replace_order(OLD, _stop("tb-higher", 90))
         assert isinstance(gone, Rejection), gone
         assert isinstance(placed, Rejection), placed
@@ -275,17 +277,18 @@ def test_old_one_that_could_not_be_cancelled_means_that_the_new_one_was_never_tr
 
 @pytest.mark.parametrize("fault", ["-1013", "-1021", "-2015", "418", "429"])
 def test_replacement_refused_whole_is_a_rejection_and_the_old_one_rests(fault: str) -> None:
-    with stop_behind_faults(fault) as (broker, faults):
+    with stop_behind_faults(fault) as (broker, faults, server):
         gone, placed = broker.replace_order(OLD, _stop("tb-higher", 90))
         assert isinstance(gone, Unknown), gone
         assert isinstance(placed, Rejection), placed
         assert placed.code != NOT_ATTEMPTED
         assert faults.count(REPLACE) == 1
+        server.advance_to(server.now_ms() + BANNED_MS)
         assert broker.open_order_filled() == {"tb-stop": 0}
 
 
 def test_replacement_whose_old_order_cannot_be_asked_about_still_tells_of_the_new_one() -> None:
-    with stop_behind_faults() as (broker, faults):
+    with stop_behind_faults() as (broker, faults, _):
         faults.script[GET] = ["502"] * 9
         gone, placed = broker.replace_order(OLD, _stop("tb-higher", 90))
         assert isinstance(gone, Unknown), gone

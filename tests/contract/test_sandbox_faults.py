@@ -13,6 +13,7 @@ from tests.support.sandbox import KEY, SECRET, at, book
 from tests.support.sandbox_client import Caller
 from tests.support.sandbox_faults import plan
 from tradebot.adapters.broker import CcxtBroker
+from tradebot.adapters.ccxt_client import CcxtClient
 from tradebot.adapters.exchange import ExchangeReader
 from tradebot.errors import ExchangeUnavailable
 from tradebot.model.order import Leg, OrderKind, OrderStatus, Rejection, Report, Unknown
@@ -39,14 +40,18 @@ class Place:
             is_stepped=True,
             faults=plan(text, self.book),
         )
-        url = self.server.start()
-        self.caller = Caller(self.server, url)
-        self.client = client_at(f"{url}/api/v3", self.server.now_ms)
+        self.url = self.server.start()
+        self.caller = Caller(self.server, self.url)
+        self.client = self.new_client()
         self.client.call("load_markets")
         self.reader = ExchangeReader(self.client)
         self.broker = CcxtBroker(
             self.client, prefix="tb-", tokens=TokensForAll(), clock=FakeClock()
         )
+
+    def new_client(self) -> CcxtClient:
+        """Return a client of the server that knows nothing yet."""
+        return client_at(f"{self.url}/api/v3", self.server.now_ms)
 
     def posts(self) -> dict[str, int]:
         """Return how often each client id was posted, whatever became of it."""
@@ -166,17 +171,6 @@ def test_lagging_endpoints_do_not_know_a_new_order_yet() -> None:
         assert place.broker.is_listed(BOUGHT)  # The second endpoint is not behind.
         place.server.advance_to(at(2) + 2000)
         assert place.broker.order_report(BOUGHT) is not None
-
-
-def test_ban_makes_reads_fail_at_once_and_ends() -> None:
-    with under("ban", "ban_ms = 60000", request="GET account") as place:
-        with pytest.raises(ExchangeUnavailable, match="DDoSProtection"):
-            place.broker.balances()
-        assert isinstance(place.broker.place_order(BUY), Rejection)
-        status = place.caller.raw("GET", "/sandbox/status")[1]
-        assert status["requests_in_ban"] == 1  # Each was asked once.
-        place.server.advance_to(at(2) + 60_000)
-        assert place.broker.balances()["USDT"] == 1000
 
 
 @pytest.mark.parametrize("fault", ["drop_after", "error_after", "garbage"])

@@ -22,6 +22,7 @@ def client_at(
             passthrough={"urls": {"api": {"public": url, "private": url}}},
             errors_as_url="https://api.binance.com/",
             now_ms=now_ms,
+            steady_ms=now_ms,
             follow=follow,
         )
     )

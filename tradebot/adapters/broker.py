@@ -1,7 +1,8 @@
 """The broker: the only module that sends orders. Placing is never retried.
 
 Law: nothing leaves without the risk gate's token; "no" comes from a short list of errors that prove
-it; everything else is UNKNOWN. An answer that raised nothing but is empty or broken is UNKNOWN too.
+it; everything else is UNKNOWN. An answer that raised nothing but is empty or broken is UNKNOWN too. What
+did not leave, since the exchange has ordered a pause, is Unsent.
 """
 
 import json
@@ -11,6 +12,7 @@ from typing import Any
 
 import ccxt.async_support as ccxt
 
+from tradebot.adapters.bans import Paused, told
 from tradebot.adapters.ccxt_client import CcxtClient
 from tradebot.adapters.exchange import BROKEN_ANSWERS
 from tradebot.adapters.gate_tokens import GateTokens
@@ -90,6 +92,8 @@ class CcxtBroker(OrderReader):
                 price,
                 {**params, "clientOrderId": approved.order_id},
             )
+        except Paused as pause:
+            return _paused(approved.order_id, pause)
         except (*WIRE_ERRORS, *BROKEN_ANSWERS) as error:
             return _classify(approved.order_id, error)
         return self._placed(approved, answer)
@@ -123,6 +127,8 @@ class CcxtBroker(OrderReader):
                 _accepted(stop.order_id, reports[stop.order_id]),
                 _accepted(target.order_id, reports[target.order_id]),
             )
+        except Paused as pause:
+            return _paused(stop.order_id, pause), _paused(target.order_id, pause)
         except (*WIRE_ERRORS, *BROKEN_ANSWERS) as error:
             return _classify(stop.order_id, error), _classify(target.order_id, error)
 
@@ -149,6 +155,8 @@ class CcxtBroker(OrderReader):
         try:
             answer = self._client.call("private_post_order_cancelreplace", request)
             placed: Outcome = _accepted(approved.order_id, answer["newOrderResponse"])
+        except Paused as pause:
+            return _paused(resting.id, pause), _paused(approved.order_id, pause)
         except (*WIRE_ERRORS, *BROKEN_ANSWERS) as error:
             return self._half_replaced(resting, approved, error)
         return self._after_cancel(resting), placed
@@ -180,6 +188,8 @@ class CcxtBroker(OrderReader):
             self._client.call(
                 "cancel_order", None, symbol_of(order.market), {"clientOrderId": order.id}
             )
+        except Paused as pause:
+            return _paused(order.id, pause)
         except ccxt.OrderNotFound as error:
             return Rejection(order_id=order.id, code="OrderNotFound", message=_text(error))
         except (ccxt.BadResponse, *BROKEN_ANSWERS):
@@ -234,6 +244,7 @@ class CcxtBroker(OrderReader):
         except BROKEN_ANSWERS:
             return Unknown(order_id=order_id, cause="the answer is empty or broken")
 
+
 def _wire(intent: Intent) -> tuple[str, str | None, dict[str, Any]]:
     """Return ccxt's order type, price and parameters for an intent."""
     match intent.kind:
@@ -266,6 +277,10 @@ def _accepted(order_id: str, item: Mapping[str, Any]) -> Report:
         filled=parse_decimal(item["executedQty"]),
         fills=(),
     )
+
+
+def _paused(order_id: str, pause: Paused) -> Unsent:
+    return Unsent(order_id=order_id, reason=f"not sent: {told(pause)}")
 
 
 def _classify(order_id: str, error: Exception) -> Rejection | Unknown:

@@ -2,6 +2,7 @@
 
 Law: nothing here retries. ccxt's own retry of private calls stays off: a second POST may be a
 second order. Numbers arrive as text (`number: str`) and never become floats on the way to money.
+Once the exchange has answered 429 or 418, nothing leaves until the time it named.
 """
 
 import asyncio
@@ -12,6 +13,8 @@ from typing import Any
 
 import ccxt.async_support as ccxt
 
+from tradebot.adapters.bans import Pause, install, told
+from tradebot.adapters.clock import WallClock
 from tradebot.errors import ConfigError, ExchangeUnavailable, KeystoreError
 
 HTTP_TIMEOUT_MS = 15_000
@@ -37,6 +40,8 @@ class ClientSettings:
     now_ms: Callable[[], int] | None = None
     # Who is told the exchange's time, at the start and after a refusal for a wrong one.
     follow: Callable[[int], None] | None = None
+    # By which a ban is waited out: a clock that nobody can set.
+    steady_ms: Callable[[], int] = field(default_factory=lambda: WallClock().monotonic_ms)
 
 
 class CcxtClient:
@@ -110,12 +115,7 @@ def _build(settings: ClientSettings) -> Any:
             f"exchange {settings.exchange!r} is not known to the exchange library",
             hint="set [exchange] id to one of ccxt's ids, such as binance",
         )
-    forbidden = FORBIDDEN_OPTIONS & set(settings.passthrough)
-    if forbidden:
-        raise ConfigError(
-            f"[exchange.ccxt] may not set {', '.join(sorted(forbidden))}",
-            hint="these would resend orders, change numbers or show secrets",
-        )
+    _check(settings.passthrough)
     options = {
         "fetchMarkets": {"types": ["spot"]},
         "fetchMargins": False,
@@ -127,11 +127,6 @@ def _build(settings: ClientSettings) -> Any:
         "adjustForTimeDifference": settings.now_ms is None,
         **settings.passthrough.get("options", {}),
     }
-    if options.get("maxRetriesOnFailure"):
-        raise ConfigError(
-            "[exchange.ccxt] options may not set maxRetriesOnFailure",
-            hint="it sends orders again after an unknown answer",
-        )
     passthrough = {key: value for key, value in settings.passthrough.items() if key != "options"}
     client = getattr(ccxt, settings.exchange)(
         {
@@ -150,10 +145,26 @@ def _build(settings: ClientSettings) -> Any:
         known = client.get_exceptions_by_url
         client.get_exceptions_by_url = lambda url, kind: known(settings.errors_as_url, kind)
     _refuse_what_is_no_json(client)
+    install(client, Pause(settings.steady_ms, settings.now_ms or WallClock().now_ms))
     if settings.now_ms is not None:
         # Signed requests carry a timestamp: it comes from the clock that the bot lives by.
         client.milliseconds = settings.now_ms
     return client
+
+
+def _check(passthrough: Mapping[str, Any]) -> None:
+    """Raise ConfigError for what would break a law of orders."""
+    forbidden = FORBIDDEN_OPTIONS & set(passthrough)
+    if forbidden:
+        raise ConfigError(
+            f"[exchange.ccxt] may not set {', '.join(sorted(forbidden))}",
+            hint="these would resend orders, change numbers or show secrets",
+        )
+    if passthrough.get("options", {}).get("maxRetriesOnFailure"):
+        raise ConfigError(
+            "[exchange.ccxt] options may not set maxRetriesOnFailure",
+            hint="it sends orders again after an unknown answer",
+        )
 
 
 def _refuse_what_is_no_json(client: Any) -> None:
@@ -187,6 +198,11 @@ def _plain(value: Any) -> Any:
 def read_error(error: Exception, what: str, exchange: str) -> Exception:
     """Return our error for what ccxt raised while reading; `what` says what was asked."""
     kind = type(error).__name__
+    if told(error):
+        return ExchangeUnavailable(
+            f"{exchange} cannot be asked for {what}: {told(error)}",
+            hint="fewer markets or a longer timeframe ask less; all bots at one address count",
+        )
     if isinstance(error, (ccxt.AuthenticationError, ccxt.PermissionDenied)):
         return KeystoreError(
             f"{exchange} refuses the key: {kind}",

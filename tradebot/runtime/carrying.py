@@ -79,7 +79,8 @@ class Carrier:
         for each, outcome in zip(approved, outcomes, strict=True):
             events += self._answered(each, outcome)
         self._record(events)
-        return True
+        # What did not leave would not leave a moment later.
+        return not all(isinstance(outcome, Unsent) for outcome in outcomes)
 
     def _is_written(self, approved: list[Approved]) -> bool:
         """Make the orders durable as SENT, with a token each; return whether they may leave."""
