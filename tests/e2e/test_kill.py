@@ -148,7 +148,7 @@ def test_kill_with_a_damaged_journal_cancels_by_the_ids_at_the_exchange(busy: Pa
         path.write_bytes(b"rubbish" * 1000)
     killed = typed("kill", "--json", code=7).json
     assert (killed["cancelled"], killed["open_orders"]) == (2, [])
-    assert "only orders were cancelled" in killed["problems"][0]
+    assert "only orders were cancelled, those of bot 'main'" in killed["problems"][0]
 
 
 def test_kill_where_the_latch_cannot_be_written_says_so_and_halts_all_the_same(

@@ -3,17 +3,15 @@
 Law: everything else gets a broker, a feed, a clock and a journal, and cannot tell whose they are.
 """
 
-import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from tradebot.adapters.candles import CandleStore
 from tradebot.adapters.clock import VirtualClock, WallClock
 from tradebot.adapters.gate_tokens import GateTokens
-from tradebot.adapters.journal import MemoryJournal, SqliteJournal, check_file
+from tradebot.adapters.journal import MemoryJournal, SqliteJournal
 from tradebot.adapters.latch import FileLatch
 from tradebot.adapters.simulated import SimulatedBroker
 from tradebot.candles import CandleTable
@@ -28,10 +26,17 @@ from tradebot.runtime.checks import check_same_story, check_sandbox, check_suppo
 from tradebot.runtime.config import Config
 from tradebot.runtime.dead_man import DeadMan
 from tradebot.runtime.feed import CandleSource, Feed
+from tradebot.runtime.opening import Closable, closing, opened_journal
 from tradebot.runtime.reconciling import Reconciler
 from tradebot.runtime.runs import Run
 from tradebot.runtime.session import Listener, Session
-from tradebot.runtime.terms import agreed_terms, check_same_terms, place_of, started_event
+from tradebot.runtime.terms import (
+    agreed_terms,
+    check_same_bot,
+    check_same_terms,
+    place_of,
+    started_event,
+)
 from tradebot.runtime.trader import Trader
 from tradebot.runtime.world import AlwaysArmed, World
 from tradebot.strategies.base import AnyParams, Strategy, parse_params, required_candles
@@ -52,14 +57,6 @@ class Mode(StrEnum):
     BACKTEST = "backtest"
     SANDBOX = "sandbox"
     TESTNET = "testnet"
-
-
-class Closable(Protocol):
-    """Something that a bot opened and must close."""
-
-    def close(self) -> None:
-        """Release it."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +149,8 @@ def sandbox(
     from tradebot.runtime.sandboxed import SandboxHost, sandbox_urls
 
     check_sandbox(config)
-    with _closing([]) as opened:
-        journal = _opened_journal(run, is_ending=is_ending, is_blind=is_blind)
+    with closing([]) as opened:
+        journal = opened_journal(run, is_ending=is_ending, is_blind=is_blind)
         opened.append(journal)
         state = fold(journal.events())
         if not is_ending:
@@ -203,10 +200,12 @@ def testnet(
     from tradebot.adapters.ccxt_client import ClientSettings
 
     check_supported(config)
-    with _closing([]) as opened:
-        journal = _opened_journal(run, is_ending=is_ending, is_blind=is_blind)
+    with closing([]) as opened:
+        journal = opened_journal(run, is_ending=is_ending, is_blind=is_blind)
         opened.append(journal)
         state = fold(journal.events())
+        if not is_ending:
+            check_same_bot(config, state)
         clock = WallClock()
         settings = ClientSettings(
             exchange=config.exchange.id,
@@ -215,38 +214,12 @@ def testnet(
             is_testnet=True,
             passthrough=config.exchange.ccxt,
             now_ms=clock.now_ms,
-            steady_ms=clock.monotonic_ms,
             follow=clock.follow,
         )
         parts = _Parts(
             Mode.TESTNET, config, run, chosen, settings, clock, tell, state, is_ending
         )
         return _over_ccxt(parts, journal, opened)
-
-
-def _opened_journal(
-    run: Run, *, is_ending: bool, is_blind: bool
-) -> SqliteJournal | MemoryJournal:
-    """Return the run's journal, verified before anything is written to it.
-
-    Whoever only clears what is out needs no sound file, and `is_blind` none at all.
-    """
-    if is_blind:
-        return MemoryJournal()
-    if not is_ending:
-        check_file(run.journal)
-    return SqliteJournal(run.journal)
-
-
-@contextmanager
-def _closing(opened: list[Closable]) -> Iterator[list[Closable]]:
-    """Yield the list of what is open; close it all, newest first, where composing fails."""
-    try:
-        yield opened
-    except BaseException:
-        for each in reversed(opened):
-            each.close()
-        raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +253,8 @@ def _over_ccxt(
     if isinstance(clock, WallClock):
         clock.follow(reader.now_ms())
     tokens = GateTokens()
-    prefix = namespace(config.bot.name)
+    # Whoever only clears what is out does it by the name under which it was placed.
+    prefix = namespace(config.bot.name if state.started is None else state.started.bot)
     broker = CcxtBroker(client, prefix=prefix, tokens=tokens, clock=clock)
     # Ending needs no market's rules, and must not fail for one that is halted or delisted.
     symbols = () if parts.is_ending else config.bot.markets
@@ -356,11 +330,6 @@ def _reconciler(
 
 def _terms(parts: _Parts, broker: Broker, markets: Sequence[Market]) -> list[Event]:
     """Return the events with which a new journal begins, or an old one goes on otherwise."""
-    now = parts.clock.now_ms()
-    # Two hosts that trade one account by one configuration must not give their orders one id; a
-    # simulated run, which has an exchange of its own, must give the same ones again.
-    place = "" if parts.mode is Mode.SANDBOX else place_of(parts.run.journal)
-    mark = hashlib.sha256(f"{place}|{now}".encode()).hexdigest()[:12]
     return agreed_terms(
         parts.config,
         parts.state,
@@ -368,9 +337,8 @@ def _terms(parts: _Parts, broker: Broker, markets: Sequence[Market]) -> list[Eve
         broker.balances,
         mode=parts.mode.value,
         strategy=parts.chosen.strategy.name,
-        at=now,
-        instance=mark if place else "",
-        place=place,
+        at=parts.clock.now_ms(),
+        place="" if parts.mode is Mode.SANDBOX else place_of(parts.run.journal),
     )
 
 

@@ -26,6 +26,7 @@ from tradebot.runtime.prepare import Request
 from tradebot.runtime.reconciling import Reconciler
 from tradebot.runtime.runs import Run
 from tradebot.runtime.side_by_side import Compared, Waiting, home, is_clear, side_by_side, waiting
+from tradebot.runtime.terms import check_same_bot
 
 
 class Word(StrEnum):
@@ -90,6 +91,7 @@ def compare_by_hand(
         check_file(run.journal)
         bot = reopened_bot(config, request, run, unlocking, is_blind=False)
         try:
+            check_same_bot(config, bot.session.state)
             return _Desk(bot, config, asked, on_wait).answer()
         finally:
             bot.close()

@@ -132,8 +132,12 @@ def _clear(
         try:
             bot = reopened_bot(config, request, run, unlocking, is_blind=False)
         except JournalError as error:
-            # Positions are unknown without it, but our orders carry our ids at the exchange.
-            result.problems.append(f"{run.name}: {error.message}; only orders were cancelled")
+            # Positions are unknown without it, and so is the name under which it was written; but
+            # our orders carry our ids at the exchange.
+            result.problems.append(
+                f"{run.name}: {error.message}; only orders were cancelled, those of bot "
+                f"{config.bot.name!r}: the name in the configuration"
+            )
             bot = reopened_bot(config, request, run, unlocking, is_blind=True)
         try:
             _clear_with(bot, result, is_flattening=is_flattening)

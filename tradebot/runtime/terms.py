@@ -27,7 +27,6 @@ def agreed_terms(
     mode: str,
     strategy: str,
     at: int,
-    instance: str,
     place: str,
 ) -> list[Event]:
     """Return the events with which a new journal begins, or an old one goes on otherwise; or none.
@@ -36,7 +35,7 @@ def agreed_terms(
     """
     if state.started is not None:
         changed = reconfigured(config, state, markets, at=at, strategy=strategy)
-        return [*moved(state, place, at=at, instance=instance), *changed]
+        return [*moved(state, place, at=at), *changed]
     return [
         started_event(
             config,
@@ -45,7 +44,7 @@ def agreed_terms(
             balances(),
             at=at,
             strategy=strategy,
-            instance=instance,
+            instance=_mark(place, at),
             place=place,
         )
     ]
@@ -60,7 +59,16 @@ def place_of(journal: Path) -> str:
     return hashlib.sha256(named.encode()).hexdigest()[:12]
 
 
-def moved(state: State, place: str, *, at: int, instance: str) -> list[Event]:
+def _mark(place: str, at: int) -> str:
+    """Return the mark of a journal that lies there from now on; "" for a simulated run.
+
+    Two that trade one account by one configuration must not give their orders one id. A simulated
+    run, which has an exchange of its own, must give the same ones again.
+    """
+    return hashlib.sha256(f"{place}|{at}".encode()).hexdigest()[:12] if place else ""
+
+
+def moved(state: State, place: str, *, at: int) -> list[Event]:
     """Return the event by which a journal that lies elsewhere gets a new mark, or none.
 
     A simulated run has no place.
@@ -69,7 +77,7 @@ def moved(state: State, place: str, *, at: int, instance: str) -> list[Event]:
     before = state.started.place
     if not place or place == before:
         return []
-    return [JournalMoved(at=at, place=place, before=before, instance=instance)]
+    return [JournalMoved(at=at, place=place, before=before, instance=_mark(place, at))]
 
 
 def started_event(
@@ -142,6 +150,20 @@ def reconfigured(
             version=__version__,
         )
     ]
+
+
+def check_same_bot(config: Config, state: State) -> None:
+    """Raise ConfigError where the configuration names another bot than the journal.
+
+    Every order id begins with the name: under another one its own orders would not be the bot's.
+    """
+    name = config.bot.name
+    if state.started is not None and state.started.bot != name:
+        raise ConfigError(
+            f"the journal is of bot {state.started.bot!r}, [bot] name is {name!r}",
+            hint=f"put name = {state.started.bot!r} back; for another bot use another account, "
+            "and name it in [exchange] account",
+        )
 
 
 def check_same_terms(config: Config, state: State) -> None:
