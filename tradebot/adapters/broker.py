@@ -1,8 +1,8 @@
 """The broker: the only module that sends orders. Placing is never retried.
 
 Law: nothing leaves without the risk gate's token; "no" comes from a short list of errors that prove
-it; everything else is UNKNOWN. An answer that raised nothing but is empty or broken is UNKNOWN too. What
-did not leave, since the exchange has ordered a pause, is Unsent.
+it; everything else is UNKNOWN. An answer that raised nothing but is empty or broken is UNKNOWN too.
+What did not leave, since the exchange has ordered a pause, is Unsent.
 """
 
 import json
@@ -63,15 +63,24 @@ CANCELLED_ONLY, NOT_CANCELLED = "-2021", "-2022"
 
 
 class CcxtBroker(OrderReader):
-    """Orders of one account, over ccxt. `prefix` marks our order ids; all others are left alone."""
+    """Orders of one account, over ccxt. `prefix` marks our order ids; all others are left alone.
+
+    `has_others`: what it lists are the orders of every tradebot; what it cancels are ours.
+    """
 
     has_oco = True  # Binance's order lists; no other exchange is taken yet.
 
     def __init__(
-        self, client: CcxtClient, *, prefix: str, tokens: GateTokens, clock: Clock
+        self,
+        client: CcxtClient,
+        *,
+        prefix: str,
+        tokens: GateTokens,
+        clock: Clock,
+        has_others: bool = False,
     ) -> None:
         assert not client.raw.options.get("maxRetriesOnFailure"), "an order would be sent twice"
-        super().__init__(client, prefix=prefix)
+        super().__init__(client, prefix=prefix, has_others=has_others)
         self._tokens = tokens
         self._clock = clock
 

@@ -11,6 +11,7 @@ import ccxt.async_support as ccxt
 
 from tradebot.adapters.ccxt_client import CcxtClient
 from tradebot.adapters.exchange import BROKEN_ANSWERS, retried
+from tradebot.engine.risk import is_order_id
 from tradebot.errors import ExchangeUnavailable, KeystoreError
 from tradebot.model.money import parse_decimal
 from tradebot.model.order import (
@@ -35,15 +36,22 @@ STATUS = {
     "PENDING_NEW": OrderStatus.ACCEPTED,
 }
 
+# An order in more pieces than these hold stays unsettled.
+FILL_PAGES_MAX = 100
+
 T = TypeVar("T")
 
 
 class OrderReader:
-    """What one account's orders look like at the exchange. `prefix` marks which are ours."""
+    """What one account's orders look like at the exchange. `prefix` marks which are ours.
 
-    def __init__(self, client: CcxtClient, *, prefix: str) -> None:
+    `has_others`: the lists show those of other tradebots, too.
+    """
+
+    def __init__(self, client: CcxtClient, *, prefix: str, has_others: bool = False) -> None:
         self._client = client
         self._prefix = prefix
+        self._has_others = has_others
 
     def order_report(self, order: Order) -> Report | None:
         """Return what the exchange knows of an order, fills included; None where it knows none."""
@@ -77,7 +85,7 @@ class OrderReader:
         )
         return self._understood(
             "orders",
-            lambda: [_listed_order(market, item) for item in answers if self._is_ours(item)],
+            lambda: [_listed_order(market, item) for item in answers if self._is_shown(item)],
         )
 
     def listed_fills(self, market: str, since_ms: int) -> Sequence[ListedFill]:
@@ -95,7 +103,7 @@ class OrderReader:
             lambda: {
                 item["clientOrderId"]: parse_decimal(item["filled"])
                 for item in answers
-                if self._is_ours(item)
+                if self._is_shown(item)
             },
         )
 
@@ -138,24 +146,35 @@ class OrderReader:
         )
 
     def _fills(self, exchange_id: str, symbol: str) -> tuple[Fill, ...]:
-        """Return the fills of an order.
+        """Return the fills of an order, oldest first.
 
         None where they cannot be read now: they are asked for again.
         """
-        try:
-            answers = retried(
-                lambda: self._client.call(
-                    "fetch_my_trades", symbol, None, None, {"orderId": exchange_id}
-                ),
-                "trades",
-                self._client.exchange,
-            )
-        except (ExchangeUnavailable, KeystoreError):
-            return ()
-        return tuple(_fill(item) for item in answers if str(item["order"]) == exchange_id)
+        found: list[Fill] = []
+        first = 0
+        for _ in range(FILL_PAGES_MAX):
+            # By its first number: Binance would else give the newest, and never the others.
+            params = {"orderId": exchange_id, "fromId": first}
+            try:
+                page = self._read("trades", "fetch_my_trades", symbol, None, LISTED_MAX, params)
+            except (ExchangeUnavailable, KeystoreError):
+                return ()
+            by_number = {int(item["id"]): item for item in page}
+            new = sorted(number for number in by_number if number >= first)
+            ours = (by_number[number] for number in new)
+            found += [_fill(item) for item in ours if str(item["order"]) == exchange_id]
+            if len(page) < LISTED_MAX:
+                return tuple(found)
+            if not new:
+                return ()  # It repeats itself.
+            first = new[-1] + 1
+        return ()
 
     def _is_ours(self, item: Mapping[str, Any]) -> bool:
         return bool(item["clientOrderId"].startswith(self._prefix))
+
+    def _is_shown(self, item: Mapping[str, Any]) -> bool:
+        return self._is_ours(item) or (self._has_others and is_order_id(item["clientOrderId"]))
 
     def _read(self, what: str, method: str, *arguments: Any) -> Any:
         return retried(
@@ -195,6 +214,7 @@ def _listed_order(market: str, item: Mapping[str, Any]) -> ListedOrder:
         market=market,
         filled=parse_decimal(item["filled"]),
         is_open=STATUS[item["status"]] is OrderStatus.ACCEPTED,
+        created_at=int(item["timestamp"]),
     )
 
 

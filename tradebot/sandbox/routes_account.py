@@ -122,6 +122,8 @@ def my_trades(desk: Desk, parameters: Parameters) -> list[Fields]:
     """Answer with a market's trades, or one order's, oldest first."""
     listing = desk.listing(parameters)
     order_id, from_id = (parameters.integer_or_none(name) for name in ("orderId", "fromId"))
+    if parameters.sent("orderId", "fromId") and parameters.sent("startTime", "endTime"):
+        raise SandboxRejection(-1128, "Combination of optional parameters invalid.")
     is_asked = _window(parameters)
     order = None if order_id is None else desk.book.orders.get(order_id)
     trades: Iterable[BookTrade] = desk.book.trades

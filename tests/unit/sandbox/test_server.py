@@ -188,6 +188,8 @@ def test_orders_and_trades_are_paged(caller: Caller) -> None:
     assert ids("myTrades", "id", fromId=3) == [3, 4, 5]
     assert ids("myTrades", "id", orderId=3) == [3]
     assert ids("myTrades", "id", orderId=9) == []
+    assert ids("myTrades", "id", orderId=3, fromId=3) == [3]
+    assert ids("myTrades", "id", orderId=3, fromId=4) == []
     assert caller.signed("GET", "myTrades", symbol="ETHUSDT") == (200, [])
 
 

@@ -197,6 +197,8 @@ def test_unknown_orders_and_lists_have_their_codes(caller: Caller) -> None:
         ("DELETE", "orderList", {"symbol": "BTCUSDT"}, -1102),
         ("GET", "orderList", {"orderListId": 9}, -2013),
         ("GET", "myTrades", {}, -1102),
+        ("GET", "myTrades", {"symbol": "BTCUSDT", "orderId": 1, "startTime": 1}, -1128),
+        ("GET", "myTrades", {"symbol": "BTCUSDT", "fromId": 1, "endTime": 1}, -1128),
         ("GET", "allOrders", {"symbol": "BTCUSDT", "startTime": 0, "endTime": at(0)}, -1127),
     ):
         status, answer = caller.signed(method, path, **params)
