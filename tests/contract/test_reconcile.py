@@ -77,6 +77,7 @@ class Instance:
         server: CountingServer,
         url: str,
         *,
+        name: str = "main",
         mark: str = "",
         history: Sequence[ev.Event] = (),
         requests_max: int = 50,
@@ -85,7 +86,17 @@ class Instance:
         clock, tokens = ServerClock(server), GateTokens()
         self.client = client_at(url, server.now_ms)
         self.client.call("load_markets")
-        broker = CcxtBroker(self.client, prefix=namespace("main"), tokens=tokens, clock=clock)
+        broker, seeing = (
+            CcxtBroker(
+                self.client,
+                prefix=namespace(name),
+                tokens=tokens,
+                clock=clock,
+                has_others=has_others,
+            )
+            for has_others in (False, True)
+        )
+        self.seeing = seeing
         self.journal = MemoryJournal()
         self.journal.append(history)
         self.session = Session(
@@ -101,11 +112,11 @@ class Instance:
         )
         if not history:
             listed = [market(symbol) for symbol in server.book.listings]
-            begun = replace(started(*listed), at=server.now_ms(), instance=mark)
+            begun = replace(started(*listed), at=server.now_ms(), bot=name, instance=mark)
             self.session.record([replace(begun, balances=dict(broker.balances()))])
         self.reconciler = Reconciler(
             self.session,
-            broker,
+            seeing,
             clock,
             history=self.journal.of_order,
             every_ms=EVERY,
@@ -332,6 +343,23 @@ def test_first_instance_finds_a_second_one_that_came_while_both_were_flat(
         two.step()
         one.reconciler.compare()
         assert one.state.trading is TradingState.HALTED
+
+
+def test_two_bots_under_two_names_find_each_other_and_touch_nothing_of_the_other(
+    served: tuple[CountingServer, str],
+) -> None:
+    """Symptom: each called the other's coins not the bot's, and the cash it had spent missing."""
+    with bot(*served, name="main") as one, bot(*served, name="second") as two:
+        two.step()
+        with pytest.raises(BooksDisagree, match="under another name"):
+            one.look()
+        assert one.kinds() == {"other_bot"}
+        assert one.session.open_orders() == []
+        assert set(one.seeing.open_order_filled()) == set(two.session.open_orders()) != set()
+        one.seeing.cancel_own()
+        assert two.session.open_orders() != []
+        two.look()
+        assert two.state.trading is TradingState.ACTIVE
 
 
 def test_copied_journal_is_found_by_what_the_other_one_traded(

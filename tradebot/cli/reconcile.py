@@ -17,6 +17,7 @@ COINS = ["COIN", "JOURNAL>", "WITH ITS FILLS>", "EXCHANGE>", "DIFFERENCE>", "WHA
 ORDERS = ["ORDER", "MARKET", "JOURNAL", "EXCHANGE", "WHAT IT MEANS"]
 MEANINGS = {
     "order_not_in_journal": "not in this journal: another tradebot's, or an older journal's",
+    "other_bot": "of another tradebot, under another name: one bot an account",
     "order_twice": "not the journal's own: a copy of this journal trades, too",
     "order_revived": "never was there by the journal, and is",
     "order_open_unexpectedly": "has ended by the journal, and is open",

@@ -36,6 +36,7 @@ class Kind(StrEnum):
     """What there is to differ."""
 
     ORDER_NOT_IN_JOURNAL = "order_not_in_journal"
+    OTHER_BOT = "other_bot"
     ORDER_TWICE = "order_twice"
     ORDER_REVIVED = "order_revived"
     ORDER_OPEN_UNEXPECTEDLY = "order_open_unexpectedly"
@@ -53,6 +54,7 @@ class Kind(StrEnum):
 
 REMEDIES = {
     Kind.ORDER_NOT_IN_JOURNAL: Remedy.HALT,
+    Kind.OTHER_BOT: Remedy.HALT,
     Kind.ORDER_TWICE: Remedy.HALT,
     Kind.ORDER_REVIVED: Remedy.HALT,
     Kind.ORDER_OPEN_UNEXPECTEDLY: Remedy.SETTLE,
@@ -79,7 +81,9 @@ OF_COINS = frozenset(
     }
 )
 # A list that lags shows too little; what it shows too much of is there.
-SURE_AT_ONCE = frozenset({Kind.ORDER_NOT_IN_JOURNAL, Kind.ORDER_TWICE, Kind.ORDER_REVIVED})
+SURE_AT_ONCE = frozenset(
+    {Kind.ORDER_NOT_IN_JOURNAL, Kind.OTHER_BOT, Kind.ORDER_TWICE, Kind.ORDER_REVIVED}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

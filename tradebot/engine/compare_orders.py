@@ -1,6 +1,6 @@
 """Which of our orders and fills the exchange tells otherwise than our books.
 
-Law: an order without our prefix is never looked at, and a fill only where its order is ours.
+Law: an order that no tradebot placed is never looked at, and a fill only where its order is ours.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from tradebot.engine.compare import Difference, Kind, Sight, symbol_of
+from tradebot.engine.risk import is_order_id, namespace
 from tradebot.engine.state import State
 from tradebot.model import event as ev
 from tradebot.model.money import MONEY_CONTEXT, ZERO, plain
@@ -95,7 +96,7 @@ def compare_orders(
     known = _known(state, sight, older)
     found: dict[str, Difference] = {}
     for market, orders in sight.orders.items():
-        found |= _twice(market, orders)
+        found |= _twice(state, market, orders)
         fills = sight.fills.get(market, ())
         for listed in orders:
             if listed.order_id not in found:
@@ -154,11 +155,14 @@ def _keep(found: dict[str, Difference], difference: Difference | None) -> None:
         found[difference.subject] = difference
 
 
-def _twice(market: str, orders: Sequence[ListedOrder]) -> dict[str, Difference]:
+def _twice(
+    state: State, market: str, orders: Sequence[ListedOrder]
+) -> dict[str, Difference]:
     """Return the orders of ours that are two at the exchange."""
     numbers: dict[str, set[str]] = {}
     for listed in orders:
-        numbers.setdefault(listed.order_id, set()).add(listed.exchange_id)
+        if not _is_other_bot_s(state, listed.order_id):
+            numbers.setdefault(listed.order_id, set()).add(listed.exchange_id)
     return {
         order_id: Difference(
             kind=Kind.ORDER_TWICE,
@@ -180,6 +184,9 @@ def _listed(
 ) -> Difference | None:
     """Return what is wrong with an order that its market's list shows."""
     words = f"{'open' if listed.is_open else 'ended'}, filled {plain(listed.filled)}"
+    if order is None and _is_other_bot_s(state, listed.order_id):
+        is_now = listed.is_open or listed.created_at >= _begun(state)
+        return _of_other_bot(listed.order_id, words, listed.market) if is_now else None
     if order is None:
         if not listed.is_open and not _is_filled_since(state, listed, fills):
             return None
@@ -211,11 +218,22 @@ def _not_expected(order: KnownOrder) -> tuple[Kind, str]:
 
 def _is_filled_since(state: State, listed: ListedOrder, fills: Sequence[ListedFill]) -> bool:
     """Return whether an order filled in this journal's time: an older one is history."""
-    assert state.started is not None, "a session has started"
-    since = state.started.at - BEFORE_MS
+    since = _begun(state)
     return bool(listed.filled) and any(
         each.exchange_id == listed.exchange_id and each.fill.filled_at >= since for each in fills
     )
+
+
+def _begun(state: State) -> int:
+    """Return from when on what happened is no history: a little before this journal began."""
+    assert state.started is not None, "a session has started"
+    return state.started.at - BEFORE_MS
+
+
+def _is_other_bot_s(state: State, order_id: str) -> bool:
+    """Return whether an id is one that a tradebot of another name gave."""
+    assert state.started is not None, "a session has started"
+    return is_order_id(order_id) and not order_id.startswith(namespace(state.started.bot))
 
 
 def _unbooked(
@@ -244,6 +262,8 @@ def _open(
 ) -> Difference | None:
     """Return what is wrong with an order that the account's list of open ones shows."""
     words = f"open, filled {plain(filled)}"
+    if order is None and _is_other_bot_s(state, order_id):
+        return _of_other_bot(order_id, words, "")
     if order is None:
         return _not_in_journal(state, order_id, words, "")
     if order.status in SETTLED:
@@ -252,6 +272,21 @@ def _open(
     if filled > order.filled:
         return _of(Kind.FILLS_MISSING, order, words, words, "has fills that are not booked")
     return None
+
+
+def _of_other_bot(order_id: str, words: str, market: str) -> Difference:
+    where = f"{symbol_of(market)}: order" if market else "order"
+    return Difference(
+        kind=Kind.OTHER_BOT,
+        subject=order_id,
+        # Whatever becomes of it: who chose to leave it has left it.
+        mark="there",
+        journal="",
+        exchange=words,
+        text=f"{where} {order_id} is of another tradebot, under another name, that has orders on "
+        "this account; one bot an account",
+        markets=(market,) if market else (),
+    )
 
 
 def _not_in_journal(state: State, order_id: str, words: str, market: str) -> Difference:

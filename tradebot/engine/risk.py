@@ -5,6 +5,7 @@ is UNKNOWN. Orders that only reduce a position pass all limits on size.
 """
 
 import hashlib
+import re
 from decimal import Decimal
 
 from tradebot.engine import valuation
@@ -19,6 +20,7 @@ from tradebot.model.money import plain
 from tradebot.model.order import Approved, Intent, Leg, OrderKind, Refused
 
 ORDER_PREFIX = "tb"
+_ORDER_ID = re.compile(rf"{ORDER_PREFIX}[0-9a-f]{{6}}-")
 # A stop gives a position its guard where the bot has halted itself; the latch ends that, too.
 PASS_HALTED = frozenset({Leg.FLATTEN, Leg.STOP})
 
@@ -43,6 +45,11 @@ def order_id(state: State, intent: Intent) -> str:
 def namespace(bot: str) -> str:
     """Return the prefix of every order id of this bot: orders without it are never touched."""
     return ORDER_PREFIX + hashlib.sha256(bot.encode()).hexdigest()[:6]
+
+
+def is_order_id(text: str) -> bool:
+    """Return whether a tradebot gave this id, of whatever name."""
+    return _ORDER_ID.match(text) is not None
 
 
 def review(

@@ -208,13 +208,17 @@ class Unsent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedOrder:
-    """One of our orders as the exchange lists it, with the parts that reconciling compares."""
+    """An order of ours as the exchange lists it, with what reconciling compares.
+
+    A comparison sees those of other tradebots, too.
+    """
 
     order_id: str
     exchange_id: str
     market: str
     filled: Decimal
     is_open: bool
+    created_at: int = 0  # UTC ms; 0 where it is not told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

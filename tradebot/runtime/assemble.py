@@ -273,7 +273,9 @@ def _over_ccxt(
     )
     if not parts.is_ending:
         session.record(_terms(parts, broker, markets))
-    reconciler = _reconciler(config, session, broker, clock, journal)
+    # A comparison also looks for orders of another tradebot; what it finds is never touched.
+    seeing = CcxtBroker(client, prefix=prefix, tokens=tokens, clock=clock, has_others=True)
+    reconciler = _reconciler(config, session, seeing, clock, journal)
     trader = Trader(
         session,
         _feed(parts, reader, markets, session.state, opened),
