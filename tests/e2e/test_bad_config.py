@@ -22,9 +22,16 @@ WRONG = {
     "[bot]\ntimeframe = '7m'": "'7m' is not a timeframe; did you mean 5m?",
     "[bot]\ntimeframe = 60": "c.toml:2: bot.timeframe: this is text",
     "[exchange]\nid = 'binanse'": "exchange 'binanse' is not known",
-    "[exchange.ccxt]\napiKey = 'x'": "[exchange.ccxt] may not set apiKey",
-    "[exchange.ccxt]\nmaxRetriesOnFailure = 3": "may not set maxRetriesOnFailure",
-    "[exchange.ccxt.options]\nmaxRetriesOnFailure = 3": "may not set maxRetriesOnFailure",
+    "[exchange.ccxt]\napiKey = 'x'": "c.toml:1: exchange.ccxt: may not set apiKey: keys belong",
+    "[exchange.ccxt]\nmaxRetriesOnFailure = 3": "may not set maxRetriesOnFailure: it would send",
+    "[exchange.ccxt.options]\nmaxRetriesOnFailure = 3": "may not set options.maxRetriesOnFailure",
+    "[exchange.ccxt]\noptions = { recvWindow = 60000 }": (
+        "may not set options.recvWindow: an order without an answer is proved absent by a window "
+        "of 5 s, and the bot follows the exchange's clock by itself; leave them out"
+    ),
+    "[exchange.ccxt.urls.test]\nprivate = 'https://api.binance.com/api/v3'": (
+        "urls.test: api.binance.com is the real exchange"
+    ),
     "[strategy]\nname = 'ema_cros'": "did you mean 'ema_cross'?",
     "[strategy]\nname = 'nowhere.py:Mine'": "strategy file nowhere.py is not there",
     "[strategy.params]\nsma_fst = 3": "unknown parameter 'sma_fst'; did you mean 'sma_fast'?",

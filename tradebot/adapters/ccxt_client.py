@@ -15,19 +15,16 @@ import ccxt.async_support as ccxt
 
 from tradebot.adapters.bans import Pause, install, told
 from tradebot.adapters.clock import WallClock
+from tradebot.adapters.passthrough import check_addresses
 from tradebot.errors import ConfigError, ExchangeUnavailable, KeystoreError
 
 HTTP_TIMEOUT_MS = 15_000
 RECEIVE_WINDOW_MS = 5_000
-# Client options that would resend orders, change number types or print secrets.
-FORBIDDEN_OPTIONS = frozenset(
-    {"number", "verbose", "apiKey", "secret", "password", "maxRetriesOnFailure", "enableRateLimit"}
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientSettings:
-    """How to reach an exchange. `passthrough` is the config's `[exchange.ccxt]`."""
+    """How to reach an exchange. `passthrough` is the config's `[exchange.ccxt]`, checked there."""
 
     exchange: str
     api_key: str = ""
@@ -115,7 +112,6 @@ def _build(settings: ClientSettings) -> Any:
             f"exchange {settings.exchange!r} is not known to the exchange library",
             hint="set [exchange] id to one of ccxt's ids, such as binance",
         )
-    _check(settings.passthrough)
     options = {
         "fetchMarkets": {"types": ["spot"]},
         "fetchMargins": False,
@@ -125,19 +121,23 @@ def _build(settings: ClientSettings) -> Any:
         "fetchOpenOrders": {"warnWithoutSymbol": False},
         "recvWindow": RECEIVE_WINDOW_MS,
         "adjustForTimeDifference": settings.now_ms is None,
-        **settings.passthrough.get("options", {}),
     }
-    passthrough = {key: value for key, value in settings.passthrough.items() if key != "options"}
     client = getattr(ccxt, settings.exchange)(
         {
             "timeout": HTTP_TIMEOUT_MS,
-            **_plain(passthrough),
+            **_plain(settings.passthrough),
             "apiKey": settings.api_key,
             "secret": settings.secret,
             "enableRateLimit": settings.has_rate_limit,
             "number": str,
-            "options": _plain(options),
+            "options": options,
         }
+    )
+    described = client.describe()["urls"]
+    check_addresses(
+        settings.passthrough.get("urls", {}).get("test", {}),
+        real=described.get("api", {}),
+        tests={name: described.get(name, {}) for name in ("test", "demo")},
     )
     if settings.is_testnet:
         client.set_sandbox_mode(True)
@@ -150,21 +150,6 @@ def _build(settings: ClientSettings) -> Any:
         # Signed requests carry a timestamp: it comes from the clock that the bot lives by.
         client.milliseconds = settings.now_ms
     return client
-
-
-def _check(passthrough: Mapping[str, Any]) -> None:
-    """Raise ConfigError for what would break a law of orders."""
-    forbidden = FORBIDDEN_OPTIONS & set(passthrough)
-    if forbidden:
-        raise ConfigError(
-            f"[exchange.ccxt] may not set {', '.join(sorted(forbidden))}",
-            hint="these would resend orders, change numbers or show secrets",
-        )
-    if passthrough.get("options", {}).get("maxRetriesOnFailure"):
-        raise ConfigError(
-            "[exchange.ccxt] options may not set maxRetriesOnFailure",
-            hint="it sends orders again after an unknown answer",
-        )
 
 
 def _refuse_what_is_no_json(client: Any) -> None:

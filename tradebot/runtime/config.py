@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from tradebot.adapters.passthrough import check_passthrough
 from tradebot.engine.settings import Rules, Sizing
 from tradebot.errors import ConfigError, UsageError
 from tradebot.model.market import FeeAsset
@@ -82,11 +83,20 @@ class BotSection(Section):
 
 
 class ExchangeSection(Section):
-    """Which exchange and account; `ccxt` is passed through to the exchange client."""
+    """Which exchange and account; `ccxt` says how the exchange client reaches it."""
 
     id: str = Field("binance", pattern=r"^[a-z0-9]{2,30}$")
     account: str = Field("main", pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")
     ccxt: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("ccxt")
+    @classmethod
+    def _no_law_of_orders_is_broken(cls, value: dict[str, Any]) -> dict[str, Any]:
+        try:
+            check_passthrough(value)
+        except ConfigError as error:
+            raise ValueError(f"{error.message}; {error.hint}") from None
+        return value
 
 
 class StrategySection(Section):
