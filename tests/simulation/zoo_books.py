@@ -108,7 +108,7 @@ BOOK_BUGS = (
     ),
     Bug(
         "one look is enough for a difference",
-        ((Reconciler._judge, "now - first >= APART_MS", "True"),),
+        ((Reconciler._judge, "now - first >= apart", "True"),),
         is_quick=True,
     ),
     Bug(

@@ -10,6 +10,7 @@ from tradebot.engine.actions import Action, Cancel, Place, Refuse
 from tradebot.engine.entries import begun, entry_price, is_used_up, over
 from tradebot.engine.exits import exit_reason, stop_level
 from tradebot.engine.protect import (
+    LATE_EXIT,
     guard,
     is_exit_tried,
     is_under_way,
@@ -66,6 +67,8 @@ def decide(
         return ()  # What guards it stays: no sale would be let through in its stead.
     level = stop_level(position, state.scales[market], rules, candle)
     reason = exit_reason(position, candle, exposure_ppm, rules, level)
+    if not reason and exposure_ppm is None and market in state.feed.unwanted:
+        reason = LATE_EXIT
     if reason:
         closing = f"signal: {why}" if reason == "signal" and why else reason
         actions = _exit(state, market, position, candle, rules, closing, level)

@@ -33,6 +33,8 @@ IN_DOUBT = frozenset({OrderStatus.INTENDED, OrderStatus.SENT, OrderStatus.UNKNOW
 # Sets, not members: to look one up in its enum takes four times as long, at every candle.
 AT_MARKET, STOPS = frozenset({OrderKind.MARKET}), frozenset({Leg.STOP})
 REFUSED = "stop or target refused by the exchange"
+# What comes before the colon names the exit in a report.
+LATE_EXIT = "signal: of an earlier candle, whose sale was not carried out"
 RISES, OTHER_QUANTITY = "trailing stop rises", "another quantity is held"
 
 

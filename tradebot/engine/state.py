@@ -38,7 +38,8 @@ class Feed:
 
     `spent` are markets whose present signal has had its trade: after a stop or target they re-enter
     only once a candle's signal was not long. `refused` names the control that last refused the
-    present signal, `rounds` counts the limit entries that it was tried with.
+    present signal, `rounds` counts the limit entries that it was tried with. `unwanted` are markets
+    whose strategy, when it last said more than "hold", was not long: what is held there has to go.
     """
 
     latest: int = 0
@@ -48,6 +49,7 @@ class Feed:
     refused: Mapping[str, str] = field(default_factory=dict)
     spent: frozenset[str] = frozenset()
     rounds: Mapping[str, int] = field(default_factory=dict)
+    unwanted: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,10 @@ def _candles_closed(state: State, event: ev.CandlesClosed) -> State:
         spent = spent - ended
         refused = {name: control for name, control in refused.items() if name not in ended}
         rounds = {name: count for name, count in rounds.items() if name not in ended}
+    unwanted = feed.unwanted
+    for name, ppm in event.exposures.items():
+        if ppm is not None and (ppm <= 0) is not (name in unwanted):
+            unwanted ^= {name}
     closed_at = event.closed_at
     every = event.closes.keys() >= feed.closes.keys()
     return _with_feed(
@@ -133,6 +139,7 @@ def _candles_closed(state: State, event: ev.CandlesClosed) -> State:
             refused,
             spent,
             rounds,
+            unwanted,
         ),
     )
 

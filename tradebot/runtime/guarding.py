@@ -14,6 +14,7 @@ from tradebot.engine.actions import Action
 from tradebot.engine.exits import stop_level, target_level
 from tradebot.engine.protect import (
     IN_DOUBT,
+    LATE_EXIT,
     is_bare,
     is_under_way,
     lacks_target,
@@ -97,6 +98,8 @@ class Guard:
         self._has_heard_all = session.state.started is None
         # When the cancel of an order was sent, until its end is booked.
         self._cancels: dict[str, int] = {}
+        # Of exits that are late: when to try again, and how long that was put off.
+        self._late: dict[str, tuple[int, int]] = {}
         # Since when the exchange could not be asked about our orders.
         self._blind_since: int | None = None
 
@@ -145,6 +148,8 @@ class Guard:
         if self._session.state.trading is TradingState.HALTED:
             self._guard_halted()
             return
+        if self._session.state.feed.unwanted:
+            self._sell_unwanted()
         bare = self._bare_markets()
         for market in bare:
             self._deal_with(market)
@@ -233,6 +238,25 @@ class Guard:
         if self._cancels:
             unsettled = self._session.state.orders.unsettled
             self._cancels = {key: at for key, at in self._cancels.items() if key in unsettled}
+
+    def _sell_unwanted(self) -> None:
+        """Sell what a signal has ended, and no answer has let go: a sale late is better than none.
+
+        Its stop goes for that, so tries become rarer.
+        """
+        state, now = self._session.state, self._clock.now_ms()
+        owed = {
+            market
+            for market in state.feed.unwanted
+            if market in state.positions and is_held(state, market)
+        }
+        self._late = {market: late for market, late in self._late.items() if market in owed}
+        for market in sorted(owed):
+            due, wait = self._late.get(market, (0, 0))
+            if now >= due and not is_under_way(state, market):
+                wait = min(max(2 * wait, BACKOFF_MS_MIN), BACKOFF_MS_MAX)
+                self._late[market] = now + wait, wait
+                self._sell_out(market, LATE_EXIT)
 
     # --- prices ---------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ it. One comparison sends no more requests than it is allowed.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
 from typing import TypeVar
 
 from tradebot.engine.compare import (
@@ -34,6 +35,8 @@ BACK_MS_MAX = 7 * DAY_MS
 OVERLAP_MS = 300_000
 # Until every market was looked at once, and after a look that failed.
 SOON_MS = 60_000
+# While a position is bare or an order in doubt: its coins may not be there.
+URGENT_MS = 20_000
 # A start that finds something looks again, ten seconds later, until coins count, too; what goes on
 # changing waits.
 START_LOOKS_MAX = 1 + COINS_APART_MS // APART_MS
@@ -79,7 +82,7 @@ class Reconciler:
         self._since: dict[str, int] = {}
         # What one look has shown, and when: it counts when a second one shows the same.
         self._doubts: dict[tuple[str, str, str], tuple[int, Difference]] = {}
-        self._books_then: tuple[object, ...] = ()
+        self._coins_then: tuple[dict[str, Decimal], dict[str, Decimal]] | None = None
         self._is_unsure = False
         # The exchange was out of reach, and nothing was compared since.
         self.is_lost = False
@@ -109,7 +112,7 @@ class Reconciler:
         Raises ExchangeUnavailable.
         """
         # The exchange may refuse to guard, or to sell, because the coins are not there.
-        if now_ms >= self._due or (is_urgent and now_ms >= self._looked_at + SOON_MS):
+        if now_ms >= self._due or (is_urgent and now_ms >= self._looked_at + URGENT_MS):
             self.compare()
 
     def lost(self) -> None:
@@ -238,12 +241,11 @@ class Reconciler:
     def _judge(self, differences: Sequence[Difference], now: int) -> None:
         """Act on what is sure, and on what was seen twice with no coin moved in between."""
         state = self._books.state
-        books = state.balances, state.positions
-        is_same = bool(self._books_then) and all(
-            one is other for one, other in zip(books, self._books_then, strict=True)
-        )
-        before = self._doubts if is_same else {}
-        self._doubts, self._books_then = {}, books
+        # A stop that is tried anew changes a position, and none of its coins.
+        held = {market: each.quantity for market, each in state.positions.items()}
+        coins = dict(state.balances), held
+        before = self._doubts if coins == self._coins_then else {}
+        self._doubts, self._coins_then = {}, coins
         sure = []
         for each in differences:
             if each.kind is Kind.ORDER_GONE or state.differences.is_ignored(*each.name):

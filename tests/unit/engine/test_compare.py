@@ -22,8 +22,7 @@ from tests.support.builders import (
 )
 from tradebot.engine.compare import Difference, Kind, Remedy, Sight, compare_coins, is_settled
 from tradebot.engine.compare_orders import BEFORE_MS, KnownOrder, compare_orders, order_of
-from tradebot.engine.remedies import remedied
-from tradebot.engine.state import State, apply
+from tradebot.engine.state import State
 from tradebot.model import event as ev
 from tradebot.model.order import SETTLED, ListedFill, ListedOrder, Order, OrderStatus, Side
 
@@ -372,37 +371,3 @@ def test_balances_do_not_count_while_a_list_tells_more_fills_than_the_books(
     is_open = {here.id: "0"} if status is OrderStatus.ACCEPTED else {}
     for seen in (sight([listed(here, filled=filled)], is_open=is_open), sight([], fills, is_open)):
         assert is_settled(state, seen, found(state, seen)) is expected
-
-
-# --- a coin that pays the fees ------------------------------------------------------------------
-
-
-def test_coin_that_fees_were_paid_in_is_kept_once_the_exchange_tells_how_much_there_is() -> None:
-    out = order("buy 1 BTC @ 100", status=OrderStatus.SENT)
-    state = state_with(market(), balances={"USDT": "1000", "BTC": "0"}, orders=[out])
-    state = apply(state, booked(out, fill("1 @ 100 fee 0.002 BNB")))
-    there = {"USDT": d(900), "BTC": d(1), "BNB": d("0.498")}
-    (found,) = compare_coins(state, there, {})
-    assert (found.kind, found.remedy) == (Kind.FEE_COIN, Remedy.KEEP)
-    assert found.text == "BNB: fees took 0.002 of it, the exchange has 0.498 left"
-    (kept,) = remedied(state, found, at=START)
-    assert kept == ev.BalanceAdjusted(
-        at=START,
-        asset="BNB",
-        before=d(0),
-        after=d("0.498"),
-        reason="fees are paid in it, so the books keep it from now on",
-    )
-    state = apply(state, kept)
-    assert not compare_coins(state, there, {})
-    (gone,) = compare_coins(state, {**there, "BNB": d("0.4")}, {})
-    assert (gone.kind, gone.mark) == (Kind.COINS_LESS, "-0.098")
-
-
-def test_fee_of_nothing_brings_no_coin_into_the_books() -> None:
-    """An exchange that lowers its fee to nothing still names a coin."""
-    out = order("buy 1 BTC @ 100", status=OrderStatus.SENT)
-    state = state_with(market(), balances={"USDT": "1000", "BTC": "0"}, orders=[out])
-    state = apply(state, booked(out, fill("1 @ 100 fee 0 BNB")))
-    assert not state.third_fees
-    assert not compare_coins(state, {"USDT": d(900), "BTC": d(1), "BNB": d(5)}, {})

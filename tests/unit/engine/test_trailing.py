@@ -18,7 +18,7 @@ from tests.support.builders import (
     stop_order,
     target_order,
 )
-from tradebot.engine.actions import Action, Cancel, Place, PlaceOco, Refuse, Replace
+from tradebot.engine.actions import Action, Cancel, Place, PlaceOco, Replace
 from tradebot.engine.decide import decide
 from tradebot.engine.protect import protect
 from tradebot.engine.settings import Rules

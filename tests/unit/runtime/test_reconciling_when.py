@@ -13,7 +13,7 @@ from tradebot.engine.compare import COINS_APART_MS
 from tradebot.errors import ExchangeUnavailable
 from tradebot.model.order import Leg, ListedOrder, OrderStatus
 from tradebot.runtime import reconciling
-from tradebot.runtime.reconciling import OVERLAP_MS, SOON_MS
+from tradebot.runtime.reconciling import OVERLAP_MS, SOON_MS, URGENT_MS
 
 
 def asked(made: Compared, what: str = "orders") -> list[str]:
@@ -123,11 +123,11 @@ def test_lost_connection_has_all_compared_again() -> None:
     assert len(asked(made)) == 2
 
 
-def test_bare_position_is_compared_every_minute() -> None:
+def test_bare_position_is_compared_three_times_a_minute() -> None:
     """Refused stops may mean that the coins are not there."""
     made = Compared()
     made.made.start()
-    for after in (SOON_MS - 1, SOON_MS, SOON_MS + 1):
+    for after in (URGENT_MS - 1, URGENT_MS, URGENT_MS + 1):
         made.bot.clock.now = NOW + after
         made.made.tick(made.bot.clock.now, is_urgent=True)
     assert len(asked(made)) == 2

@@ -3,7 +3,8 @@
 import pytest
 
 from tests.support.bot import FLAT, LONG, NOW, Bot
-from tests.support.builders import BTC, HOUR, d, fill, report, rules
+from tests.support.builders import BTC, HOUR, candle, d, fill, report, rules
+from tradebot.engine.protect import LATE_EXIT
 from tradebot.model.order import Leg, OrderStatus
 
 S = OrderStatus
@@ -111,23 +112,60 @@ def test_exit_in_doubt_is_asked_about_and_never_joined_by_a_second_sale() -> Non
     assert _legs(bot) == [Leg.ENTRY, Leg.STOP, Leg.EXIT]
 
 
-def test_exit_that_never_arrived_brings_the_stop_back_in_the_look_that_proves_it() -> None:
+def test_exit_that_never_arrived_is_sold_in_the_look_that_proves_it() -> None:
     bot = _with_exit_in_doubt()
     _look(bot, 3660)
     _look(bot, 3671)
-    assert _legs(bot) == [Leg.ENTRY, Leg.STOP, Leg.EXIT, Leg.STOP]
-    assert [each.status for each in bot.state.orders.of(BTC)] == [S.ACCEPTED]
-    bot.step("100", FLAT, 3)
-    assert _legs(bot)[-1] is Leg.EXIT, "and the next candle sells"
+    assert _legs(bot) == [Leg.ENTRY, Leg.STOP, Leg.EXIT, Leg.EXIT]
+    assert bot.broker.placed[-1].intent.reason == LATE_EXIT
 
 
-def test_exit_that_sold_in_part_brings_a_stop_for_the_rest() -> None:
+def test_late_exit_that_is_refused_brings_the_stop_back_and_is_tried_ever_more_rarely() -> None:
+    """Symptom: one refused sale, then candles that say hold: the position was kept for days."""
+    bot = _with_exit_in_doubt()
+    _look(bot, 3660)
+    bot.broker.script = [*["rejected", "accepted"] * 3, "filled"]
+    sales = []
+    for second in range(3671, 3771, 2):
+        before = len(bot.broker.placed)
+        _look(bot, second)
+        if Leg.EXIT in _legs(bot)[before:]:
+            sales.append(second)
+            resting = [each.leg for each in bot.state.orders.of(BTC)]
+            assert resting == ([Leg.STOP] if len(sales) < 4 else [])
+    assert sales == [3671, 3681, 3701, 3741]
+    assert not bot.state.positions[BTC].is_open
+
+
+def test_signal_to_hold_after_a_late_exit_sells_and_a_long_one_keeps() -> None:
+    for exposure, last in ((None, Leg.EXIT), (LONG, Leg.STOP)):
+        bot = Bot("filled", "accepted", by=STOPPED)
+        bot.step()
+        bot.broker.script = ["rejected", "accepted"]
+        bot.step("100", FLAT, 2)
+        assert _legs(bot) == [Leg.ENTRY, Leg.STOP, Leg.EXIT, Leg.STOP]
+        bot.step("100", exposure, 3)
+        assert _legs(bot)[-1] is last
+
+
+def test_exit_in_a_candle_that_came_too_late_to_be_traded_is_carried_out() -> None:
+    """Symptom: a restart half a day after a daily close dropped its exit, and held on."""
+    bot = Bot("filled", "accepted", by=STOPPED)
+    bot.step()
+    made = candle("100", closed_at=NOW + HOUR)
+    bot.session.step(made.closed_at, {BTC: made}, {BTC: FLAT}, missed=True)
+    assert _legs(bot)[-1] is Leg.STOP
+    bot.session.settle()
+    assert _legs(bot)[-1] is Leg.EXIT
+
+
+def test_exit_that_sold_in_part_brings_a_sale_of_the_rest() -> None:
     bot = _with_exit_in_doubt()
     sale = bot.order(Leg.EXIT)
     piece = fill("4 @ 100", trade_id="x1", at=NOW + HOUR + 9)
     bot.broker.reports[sale.id] = report(sale, S.EXPIRED, piece)
     _look(bot, 3602)
-    assert _legs(bot)[-1] is Leg.STOP
+    assert _legs(bot)[-1] is Leg.EXIT
     assert bot.broker.placed[-1].intent.quantity == d(6)
 
 

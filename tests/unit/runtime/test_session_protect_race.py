@@ -58,8 +58,8 @@ def test_refused_cancel_of_a_part_filled_stop_leaves_the_rest_to_the_stop() -> N
     assert bot.state.positions[BTC].sellable == d(6)
     sold(bot, "4", OrderStatus.CANCELLED)
     settled(bot)
-    assert bot.state.positions[BTC].sellable == d(6), "its end was told late; it is guarded anew"
-    assert [each.quantity for each in bot.state.orders.of(BTC)] == [d(6)]
+    assert exits(bot) == [d(6)], "its end was told late; the signal's sale is of what is left"
+    assert bot.state.balances == {"USDT": d(980), "BTC": d(0)}
 
 
 def test_unknown_cancel_of_a_filled_stop_sells_nothing() -> None:
@@ -72,25 +72,25 @@ def test_unknown_cancel_of_a_filled_stop_sells_nothing() -> None:
     assert bot.state.balances == {"USDT": d(950), "BTC": d(0)}
 
 
-def test_unknown_cancel_of_a_part_filled_stop_guards_the_rest_until_the_next_candle() -> None:
+def test_unknown_cancel_of_a_part_filled_stop_sells_the_rest_once_it_is_told() -> None:
     bot = guarded()
     bot.broker.cancels = ["unknown"]
     bot.step(exposure=FLAT, hour=2)
     sold(bot, "4", OrderStatus.CANCELLED)
     settled(bot)
-    (stop,) = bot.state.orders.of(BTC)
-    assert (stop.leg, stop.quantity) == (Leg.STOP, d(6))
-    bot.step(exposure=FLAT, hour=3)
     assert exits(bot) == [d(6)]
     assert bot.state.balances == {"USDT": d(980), "BTC": d(0)}
 
 
-def test_unknown_cancel_that_came_to_nothing_leaves_the_stop_in_charge() -> None:
+def test_unknown_cancel_that_came_to_nothing_leaves_the_stop_in_charge_until_it_works() -> None:
     bot = guarded()
-    bot.broker.cancels = ["unknown"]
+    bot.broker.cancels = ["unknown", "unknown"]
     bot.step(exposure=FLAT, hour=2)
     settled(bot)
     assert exits(bot) == []
     (stop,) = bot.state.orders.of(BTC)
     assert (stop.leg, stop.status) == (Leg.STOP, OrderStatus.ACCEPTED)
+    bot.clock.now += 10_000
+    settled(bot)
+    assert exits(bot) == [d(10)]
 
