@@ -59,7 +59,7 @@ class MemoryJournal:
 
     def of_order(self, order_id: str) -> list[Event]:
         """Return the events of one order, oldest first."""
-        return [each for each in self._events if getattr(each, "order_id", None) == order_id]
+        return [each for each in self._events if order_id_of(each) == order_id]
 
     def last_at(self) -> int:
         """Return the latest time of any event, in UTC ms; 0 for none."""
@@ -152,7 +152,7 @@ class SqliteJournal:
         """Return the events of one order, oldest first: also of one that the state let go."""
         query = "SELECT kind, body FROM events WHERE order_id = ? ORDER BY seq"
         try:
-            return [decode(kind, body) for kind, body in self._db.execute(query, (order_id,))]
+            return [decode(kind, body) for kind, body in self._db.execute(query, (_stored(order_id),))]
         except (sqlite3.Error, ValueError) as error:
             raise _read_error(self._path, error) from error
 
@@ -316,7 +316,20 @@ def _entries(db: sqlite3.Connection, path: Path) -> Iterator[Entry]:
 
 def _copies(event: Event) -> tuple[int, str | None, str | None]:
     """Return what a row says of its event beside the body: time, market, order."""
-    return event.at, getattr(event, "market", None), getattr(event, "order_id", None)
+    return event.at, _stored(getattr(event, "market", None)), _stored(order_id_of(event))
+
+
+def order_id_of(event: Event) -> str | None:
+    """Return the order that an event is about; None for none."""
+    found: str | None = getattr(event, "order_id", None)
+    return found
+
+
+def _stored(name: str | None) -> str | None:
+    """Return a name as a column can hold it; what an exchange made up may be no text at all."""
+    if name is None or name.isascii():
+        return name
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _broken(path: Path, seq: int) -> JournalError:
