@@ -110,7 +110,12 @@ def test_damaged_spec_of_a_run_is_named(traded: Path, text: str) -> None:
     assert "run.json is damaged" in words
     assert "start a new run" in words
     assert typed("status", "--json", code=3).json["run"] == "sandbox-0001"
-    assert "run.json is damaged" in typed("kill", "--json", code=7).json["problems"][0]
+    killed = typed("kill", "--json", code=7).json
+    assert ["run.json is damaged" in problem for problem in killed["problems"]] == [True]
+    assert (killed["open_orders"], killed["not_asked"]) == (None, ["sandbox-0001"])
+    told = typed("kill", code=7).out
+    assert "sandbox-0001: not asked, or without an answer: nobody knows here which of our" in told
+    assert "shows 0 of our orders" not in told
 
 
 def test_kill_finds_the_run_although_the_name_of_the_last_is_gone(traded: Path) -> None:

@@ -64,3 +64,26 @@ def test_testnet_bot_trades_protects_and_is_killed_flat_with_one_post_per_order(
     assert sent == posted
     fills = sum(isinstance(event, FillBooked) for event in events)
     assert fills == told["trades"]
+
+
+@pytest.mark.long
+def test_account_whose_run_json_is_damaged_is_cleared_by_the_name_of_its_folder(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Symptom: kill asked nobody, and said that the exchange shows none of our orders."""
+    said = folder / "logs" / "runs" / "testnet-binance-main" / "run.json"
+    with account(folder, tmp_path) as made:
+        made.project(folder, monkeypatch, leaves=500)
+        with made.bot(folder) as bot:
+            while not made.status()["open_orders"]:
+                assert bot.process.poll() is None
+        said.write_text("")
+        asked = typed("kill", "--json", "--passphrase-file", "missing", code=7).json
+        assert (asked["open_orders"], asked["not_asked"]) == (None, ["testnet-binance-main"])
+        killed = typed("kill", "--flatten", "--json", *made.unlock).json
+        told = made.status()
+    assert (killed["open_orders"], killed["not_asked"], killed["problems"]) == ([], [], [])
+    assert (killed["cancelled"], killed["left"]) == (1, {})
+    assert "run.json is damaged" in killed["notes"][0]
+    assert "the account is the one its folder is named after" in killed["notes"][0]
+    assert told["open_orders"] == 0

@@ -61,10 +61,13 @@ def _json(result: Killed) -> dict[str, Any]:
         "halted": True,
         "run": result.run or None,
         "cancelled": result.cancelled,
-        "open_orders": list(result.open_orders),
+        # Null where no exchange was asked: that is not "none".
+        "open_orders": list(result.open_orders) if result.asked or not result.problems else None,
+        "not_asked": result.unasked,
         "sold": result.sold,
         "left": result.left,
         "problems": result.problems,
+        "notes": result.notes,
     }
 
 
@@ -72,15 +75,21 @@ def _text(result: Killed) -> str:
     from tradebot.model.money import plain
 
     lines = []
-    if result.run:
+    if result.asked:
         lines.append(
-            f"{result.run}: cancelled {result.cancelled}; "
+            f"{', '.join(result.asked)}: cancelled {result.cancelled}; "
             f"the exchange shows {len(result.open_orders)} of our orders open"
         )
-    else:
+    if result.unasked:
+        lines.append(
+            f"{', '.join(result.unasked)}: not asked, or without an answer: nobody knows here "
+            "which of our orders are open"
+        )
+    if not result.run:
         lines.append("No run was cleared." if result.problems else "No run: nothing to cancel.")
     for word, coins in (("sold", result.sold), ("still held", result.left)):
         lines += [f"{word} {plain(quantity)} of {name}" for name, quantity in coins.items()]
+    lines += [f"Note: {note}" for note in result.notes]
     lines += [f"NOT CONFIRMED: {problem}" for problem in result.problems]
     lines.append("Trading stays halted, across restarts, until `tradebot resume --reason TEXT`.")
     return "\n".join(lines)

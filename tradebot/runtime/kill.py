@@ -30,7 +30,10 @@ DEFAULT_STRATEGY = "vote"
 
 @dataclass(slots=True)
 class Killed:
-    """What the stop achieved. `problems` is empty when all that was asked is so."""
+    """What the stop achieved. `problems` is empty when all that was asked is so.
+
+    `open_orders` are of the runs whose exchange has answered; `unasked` are the others.
+    """
 
     run: str = ""
     cancelled: int = 0
@@ -38,6 +41,9 @@ class Killed:
     sold: dict[str, Decimal] = field(default_factory=dict)
     left: dict[str, Decimal] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    unasked: list[str] = field(default_factory=list)
 
 
 def kill(
@@ -66,6 +72,7 @@ def kill(
             hint = f" ({error.hint})" if error.hint else ""
             result.problems.append(f"{run.name}: {error.message}{hint}")
     result.run = ", ".join(names)
+    result.unasked = [name for name in names if name not in result.asked]
     return result
 
 
@@ -109,7 +116,7 @@ def _targets(runs: Runs, run_name: str | None, result: Killed) -> list[Run]:
 def _is_open_account(run: Run) -> bool:
     """Return whether the run is of an account and its journal shows orders or positions."""
     try:
-        if run.spec().is_simulated:
+        if run.spec_or_name().is_simulated:
             return False
         state = fold(entry.event for entry in entries(run.journal))
     except JournalError:
@@ -129,6 +136,7 @@ def _clear(
     """Take over from the bot, through its own journal, and clear its orders."""
     _wait_for_bot(run)
     with run.lock():
+        _check_spec(run, result)
         try:
             bot = reopened_bot(config, request, run, unlocking, is_blind=False)
         except JournalError as error:
@@ -141,8 +149,21 @@ def _clear(
             bot = reopened_bot(config, request, run, unlocking, is_blind=True)
         try:
             _clear_with(bot, result, is_flattening=is_flattening)
+            result.asked.append(run.name)
         finally:
             bot.close()
+
+
+def _check_spec(run: Run, result: Killed) -> None:
+    """Note it where only the folder's name says whose run it is.
+
+    Raises JournalError where that does not, either.
+    """
+    try:
+        run.spec()
+    except JournalError as error:
+        run.spec_or_name()
+        result.notes.append(f"{error.message}; the account is the one its folder is named after")
 
 
 def _wait_for_bot(run: Run) -> None:
@@ -165,7 +186,7 @@ def reopened_bot(
 
     `is_blind`: without its journal.
     """
-    spec = run.spec()
+    spec = run.spec_or_name()
     if not spec.is_simulated:
         keys = unlocking.open().get(f"{spec.exchange}/{spec.mode}/{spec.account}", spec.mode)
         # Any strategy will do, since none is asked: a broken one must not keep us from clearing.

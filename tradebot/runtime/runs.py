@@ -1,6 +1,7 @@
 """Runs on disk: each has a folder with its journal, candles and lock, and says what it ran on.
 
-Law: a new sandbox run is a new folder; a testnet or live account has one folder for ever.
+Law: a new sandbox run is a new folder; a testnet or live account has one folder for ever, and what
+it says is changed only by who holds it.
 """
 
 import json
@@ -8,15 +9,19 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from tradebot.adapters.files import write_atomically
 from tradebot.errors import AccountLocked, JournalError, NotFoundError
 
 LAST = "last"
 RUNS_MAX = 9999
+READABLE = 0o644
+# As `Runs.create` names it: neither mode nor exchange has a dash in it.
+ACCOUNT_FOLDER = re.compile(r"([a-z]+)-([a-z0-9]{2,30})-([a-z0-9][a-z0-9-]{0,30})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +50,19 @@ class RunSpec:
         """Whether the exchange is our sandbox: its market is made up, or replays candles."""
         return self.is_synthetic or self.is_stored or bool(self.files)
 
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Mode, exchange and account: what is traded, whatever else was asked for."""
+        return self.mode, self.exchange, self.account
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """One run's folder and what lies in it."""
 
     folder: Path
+    # With what an account's run starts: written by who holds it, as another bot may be at work.
+    starts_with: RunSpec | None = field(default=None, compare=False)
 
     @property
     def name(self) -> str:
@@ -88,17 +100,42 @@ class Run:
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
             lists = {name: tuple(values.get(name, ())) for name in ("files", "markets")}
-            return RunSpec(**{**values, **lists})
+            spec = RunSpec(**{**values, **lists})
         except (OSError, ValueError, TypeError, AttributeError) as error:
-            raise JournalError(
-                f"{path} is damaged: it does not say what the run was started with",
-                hint="restore it from a backup, or start a new run",
-            ) from error
+            raise self._damaged() from error
+        named = self._named()
+        if named is not None and named.place != spec.place:
+            raise self._damaged()
+        return spec
+
+    def spec_or_name(self) -> RunSpec:
+        """Return `spec`; where it is damaged, what the folder of an account is named after.
+
+        Raises JournalError for a damaged simulated run.
+        """
+        try:
+            return self.spec()
+        except JournalError:
+            named = self._named()
+            if named is None:
+                raise
+            return named
+
+    def _named(self) -> RunSpec | None:
+        """Return mode, exchange and account by the folder's name; None for a simulated run."""
+        found = ACCOUNT_FOLDER.fullmatch(self.name)
+        return found and RunSpec(mode=found[1], exchange=found[2], account=found[3])
+
+    def _damaged(self) -> JournalError:
+        return JournalError(
+            f"{self.spec_file} is damaged: it does not say what the run was started with",
+            hint="restore it from a backup, or start a new run",
+        )
 
     def is_locked(self) -> bool:
         """Return whether a running bot holds this run."""
         try:
-            with self.lock():
+            with Run(self.folder).lock():
                 return False
         except AccountLocked:
             return True
@@ -123,9 +160,24 @@ class Run:
                 hint="check free space and permissions of its folder",
             ) from error
         try:
+            self._begin()
             yield
         finally:
             lock.release()
+
+    def _begin(self) -> None:
+        """Say what an account's run is started with, now that nobody else is at work."""
+        if self.starts_with is None:
+            return
+        try:
+            self.write(self.starts_with)
+        except OSError as error:
+            raise _unwritable(self.spec_file, error) from error
+
+    def write(self, spec: RunSpec) -> None:
+        """Say on disk what the run is started with: all of it, or nothing. Raises OSError."""
+        text = json.dumps(asdict(spec), indent=1, sort_keys=True) + "\n"
+        write_atomically(self.spec_file, text.encode(), READABLE)
 
 
 class Runs:
@@ -135,21 +187,20 @@ class Runs:
         self._folder = logs / "runs"
 
     def create(self, spec: RunSpec) -> Run:
-        """Make the folder of a new sandbox run, or the one folder of an account."""
+        """Make the folder of a new sandbox run, or the one folder of an account.
+
+        The latter says what it was started with once it is locked.
+        """
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             if spec.is_simulated:
                 run = self._numbered(spec.mode)
+                run.write(spec)
             else:
-                run = Run(self._folder / f"{spec.mode}-{spec.exchange}-{spec.account}")
+                run = Run(self._folder / "-".join(spec.place), starts_with=spec)
                 run.folder.mkdir(exist_ok=True)
-            text = json.dumps(asdict(spec), indent=1, sort_keys=True)
-            run.spec_file.write_text(text + "\n", encoding="utf-8")
         except OSError as error:
-            raise JournalError(
-                f"{self._folder} cannot be written: {error.strerror}",
-                hint="check free space and permissions, or set [paths] logs",
-            ) from error
+            raise _unwritable(self._folder, error) from error
         return run
 
     def _numbered(self, mode: str) -> Run:
@@ -199,7 +250,11 @@ class Runs:
             pointer.write_text(run.name + "\n", encoding="utf-8")
             pointer.replace(self._folder / LAST)
         except OSError as error:
-            raise JournalError(
-                f"{self._folder / LAST} cannot be written: {error.strerror}",
-                hint="check free space and permissions, or set [paths] logs",
-            ) from error
+            raise _unwritable(self._folder / LAST, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> JournalError:
+    return JournalError(
+        f"{path} cannot be written: {error.strerror}",
+        hint="check free space and permissions, or set [paths] logs",
+    )
