@@ -53,7 +53,8 @@ def test_what_a_run_was_started_with_is_written_whole(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(JournalError, match=r"run\.json cannot be written"), runs.create(OTHER).lock():
+    second = runs.create(OTHER)
+    with pytest.raises(JournalError, match=r"run\.json cannot be written"), second.lock():
         pass
     assert run.spec_file.read_bytes() == before
     assert not run.is_locked()
