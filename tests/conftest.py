@@ -13,6 +13,14 @@ settings.register_profile("tradebot", derandomize=True, deadline=None, max_examp
 settings.load_profile("tradebot")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the locks of tests apart from those of this user's own bots."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _money_context() -> Iterator[None]:
     """Run each test as the Session runs: a float that meets a Decimal is an error."""

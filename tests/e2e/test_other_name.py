@@ -21,7 +21,7 @@ def test_orders_of_a_bot_under_another_name_refuse_the_start_until_a_person_leav
             other = made.project(tmp_path / "other", monkeypatch, leaves=500)
             config = other / "config.toml"
             config.write_text(config.read_text().replace("[bot]", '[bot]\nname = "second"'))
-            with made.bot(other) as two:
+            with made.bot(other, is_elsewhere=True) as two:
                 assert "of another tradebot, under another name" in two.ended(6).err
             assert one.process.poll() is None, "it finds nothing: the other one sent no order"
         assert made.status()["open_orders"] == 1

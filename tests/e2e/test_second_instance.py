@@ -56,6 +56,22 @@ def test_second_bot_in_the_same_folder_is_locked_out(
 
 
 @pytest.mark.long
+def test_second_bot_of_the_same_user_is_locked_out_from_whatever_folder(
+    account: Account, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.project(folder, monkeypatch, leaves=500)
+    with account.bot(folder) as one:
+        while not (folder / "logs" / "runs" / "last").is_file():
+            assert one.process.poll() is None
+        other = account.project(tmp_path / "other", monkeypatch, leaves=500)
+        result = typed("run", "--testnet", *account.unlock, code=8)
+        assert f"another tradebot, process {one.process.pid}, trades this account" in result.err
+        assert one.process.poll() is None, "the first one goes on"
+    with account.bot(other) as two:
+        two.hear("BUY ")
+
+
+@pytest.mark.long
 def test_second_bot_from_another_folder_refuses_and_the_first_goes_on(
     account: Account, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,7 +81,7 @@ def test_second_bot_from_another_folder_refuses_and_the_first_goes_on(
         one.hear("BUY ")
         while not account.status()["open_orders"]:
             assert one.process.poll() is None
-        with account.bot(other) as two:
+        with account.bot(other, is_elsewhere=True) as two:
             result = two.ended(6)
         assert "another tradebot trades this account" in result.err
         assert "`tradebot reconcile` shows it" in result.err
@@ -86,7 +102,7 @@ def test_bot_from_a_copied_folder_halts_or_refuses_and_doubles_nothing(
             assert one.process.poll() is None
         shutil.copytree(folder, copied)
         one.hear("BUY ")
-        with account.bot(copied) as two:
+        with account.bot(copied, is_elsewhere=True) as two:
             two.ended(6)
         assert one.process.poll() is None
     assert_every_order_was_posted_once(account, folder)
@@ -107,7 +123,7 @@ def test_bots_of_a_folder_copied_while_flat_give_no_two_orders_one_id_and_both_h
     assert account.status()["order_posts"] == 0, "it was flat"
     config.write_text(nervous)
     copied = Path(shutil.copytree(folder, tmp_path / "copied"))
-    with account.bot(folder) as one, account.bot(copied) as two:
+    with account.bot(folder) as one, account.bot(copied, is_elsewhere=True) as two:
         assert "moved or copied" in two.ended(6).err
         assert "moved or copied" not in one.ended(6).err
     assert_every_order_was_posted_once(account, folder, copied)
@@ -124,7 +140,7 @@ def test_of_two_bots_that_began_while_both_were_flat_one_trades_on_at_most(
     """Neither can know at its start; whoever first sees an order of the other one halts."""
     account.project(folder, monkeypatch, leaves=500)
     other = account.project(tmp_path / "other", monkeypatch, leaves=500)
-    with account.bot(folder) as one, account.bot(other) as two:
+    with account.bot(folder) as one, account.bot(other, is_elsewhere=True) as two:
         while one.process.poll() is None and two.process.poll() is None:
             account.status()
         halted = one if one.process.poll() is not None else two

@@ -63,9 +63,10 @@ class Account:
         return folder
 
     @contextmanager
-    def bot(self, folder: Path) -> Iterator[Started]:
-        """Start a bot in a folder."""
-        with started(folder, "run", "--testnet", *self.unlock) as program:
+    def bot(self, folder: Path, *, is_elsewhere: bool = False) -> Iterator[Started]:
+        """Start a bot in a folder; `is_elsewhere` on a host that shares no locks with ours."""
+        environ = {"XDG_STATE_HOME": str(folder / "elsewhere")} if is_elsewhere else {}
+        with started(folder, "run", "--testnet", *self.unlock, **environ) as program:
             yield program
 
 

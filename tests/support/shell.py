@@ -93,10 +93,10 @@ def refused(code: int, *arguments: str, stdin: str = "") -> str:
 
 
 class Started:
-    """The installed program, running in a folder."""
+    """The installed program, running in a folder; `environ` are further variables."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
-        environment = {**os.environ, "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
+    def __init__(self, folder: Path, *arguments: str, **environ: str) -> None:
+        environment = {**os.environ, "NO_COLOR": "1", "PYTHONUNBUFFERED": "1", **environ}
         self.process = subprocess.Popen(  # noqa: S603  # our own program
             [PROGRAM, *arguments],
             cwd=folder,
@@ -132,9 +132,9 @@ class Started:
 
 
 @contextmanager
-def started(folder: Path, *arguments: str) -> Iterator[Started]:
+def started(folder: Path, *arguments: str, **environ: str) -> Iterator[Started]:
     """Start the program; whatever the test did not end is killed."""
-    program = Started(folder, *arguments)
+    program = Started(folder, *arguments, **environ)
     try:
         yield program
     finally:

@@ -6,7 +6,7 @@ process at once, and the restart settles what that left open.
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
@@ -23,6 +23,7 @@ from tradebot.runtime import assemble
 from tradebot.runtime.assemble import Bot
 from tradebot.runtime.config import Config
 from tradebot.runtime.drive import OnTick, drive_virtual, drive_wall, obey_latch
+from tradebot.runtime.host_lock import account_lock
 from tradebot.runtime.keys import Unlocking, alert_channels
 from tradebot.runtime.prepare import Prepared
 from tradebot.runtime.runs import Run, Runs, RunSpec
@@ -99,7 +100,9 @@ def run_testnet(
     keys = store.get(f"{config.exchange.id}/testnet/{config.exchange.account}", "testnet")
     redactor.register(*keys.values())
     run = Runs(config.paths.logs).create(spec)
-    with _started(config, run, "testnet", watcher, unlocking, redactor) as (listener, alerts):
+    account = account_lock(config.exchange.id, "testnet", keys["api_key"].reveal())
+    with _started(config, run, "testnet", watcher, unlocking, redactor, account) as told:
+        listener, alerts = told
         bot = assemble.testnet(
             config,
             run,
@@ -139,12 +142,14 @@ def _started(
     watcher: Watcher,
     unlocking: Unlocking,
     redactor: Redactor | None = None,
+    account: AbstractContextManager[str] | None = None,
 ) -> Iterator[tuple[Listener, Alerts]]:
-    """Hold lock, log file and alert queue around a run; yield who hears the events."""
+    """Hold locks, log file and alert queue around a run; yield who hears the events."""
     redactor = redactor or Redactor()
     clock = WallClock()
     with ExitStack() as stack:
         stack.enter_context(run.lock())
+        unlocked = stack.enter_context(account) if account is not None else ""
         configure_logging(
             config.paths.logs, mode=mode, level="info", clock=clock, redactor=redactor
         )
@@ -163,22 +168,32 @@ def _started(
         stack.callback(alerts.close)
         log = get_logger("run")
         log.info("run.started", run=run.name)
-
-        def listener(event: Event, state: State) -> None:
-            watcher.listener(event, state)
-            item = news(event, state)
-            if item is not None:
-                log.info("run.news", kind=item.kind, level_told=item.level.value, text=item.text)
-                alerts.send(item.level, item.kind, item.text)
+        if unlocked:
+            log.warning("account.unlocked", message=unlocked)
 
         try:
-            yield listener, alerts
+            yield _listener(watcher, alerts), alerts
         except TradebotError as error:
             log.error("run.failed", run=run.name, message=error.message)
             alerts.send(AlertLevel.CRITICAL, "error", f"the bot has stopped: {error.message}")
             raise
         finally:
             log.info("run.ended", run=run.name)
+
+
+def _listener(watcher: Watcher, alerts: Alerts) -> Listener:
+    """Return who hears each event: whoever watches, then log and alerts where it is news."""
+
+    def listener(event: Event, state: State) -> None:
+        watcher.listener(event, state)
+        item = news(event, state)
+        if item is not None:
+            get_logger("run").info(
+                "run.news", kind=item.kind, level_told=item.level.value, text=item.text
+            )
+            alerts.send(item.level, item.kind, item.text)
+
+    return listener
 
 
 @dataclass(slots=True)
