@@ -44,6 +44,8 @@ class Checker(Heard):
         self._decided: dict[str, int] = {}
         self._first: dict[str, int] = {}
         self._missed: set[int] = set()
+        # Markets whose last word, but for "hold", was not long.
+        self._unwanted: set[str] = set()
         # Events on disk in this life of the bot, and those of which it has told.
         self._kept = self._told = 0
 
@@ -115,6 +117,9 @@ class Checker(Heard):
                 self.must(skipped == 0, "I22", f"{market}: {skipped} candles before {closed_at}")
             self._decided[market] = closed_at
             self._first.setdefault(market, closed_at)
+        for market, exposure in body["exposures"].items():
+            if exposure is not None:
+                (self._unwanted.add if exposure <= 0 else self._unwanted.discard)(market)
         if body["missed"]:
             self._missed.add(closed_at)
 
@@ -239,6 +244,13 @@ class Checker(Heard):
         waiting = {each.market for each in self.open_there.values() if each.kind == "market"}
         locked = self.protection.locked - waiting
         self.must(not locked, "I23", f"{locked} still locked after the faults are over")
+        owed = self.owed() - waiting
+        self.must(not owed, "I23", f"{owed} are held, which a signal has ended")
+
+    def owed(self) -> set[str]:
+        """Return the markets that a signal has ended, and of which something can be sold."""
+        unwanted = set() if self.hands.is_halted else self._unwanted
+        return {market for market in unwanted if self.coins.sellable(market)}
 
     def agreed(self, at_exchange: Mapping[str, Decimal]) -> None:
         """Check that all coins are told of alike, and that nothing waits for a person."""

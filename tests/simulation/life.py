@@ -122,7 +122,7 @@ class Life:
             return False
         if any(cause != "reconcile" for _, cause in session.state.locks):
             return False
-        if checker.hands.unfound():
+        if checker.hands.unfound() or checker.owed():
             return False
         if not all(checker.protection.is_covered(name) for name in checker.markets):
             return False

@@ -13,9 +13,9 @@ from tradebot.adapters.simulated import BookDoor
 from tradebot.model.order import ListedFill, ListedOrder, Report
 from tradebot.sandbox.listing import BookOrder
 
-# Balances and lists are compared twice, ten seconds apart: that they are never older is what the
-# comparison takes for granted. What is asked about orders that are out may be older.
-LIST_LAG_MS_MAX = 9_000
+# Lists are compared twice, ten seconds apart, and balances half a minute apart: that they are never
+# older is what the comparison takes for granted. What is asked about orders that are out may be.
+LIST_LAG_MS_MAX, BALANCES_LAG_MS_MAX = 9_000, 29_000
 
 
 class Moment(Protocol):
@@ -93,7 +93,8 @@ class Stale:
     def _keep_account(self, market: str) -> None:
         now, longest = self._world.now, min(self._lag_ms_max, LIST_LAG_MS_MAX)
         if self._balances[0] <= now:
-            self._balances = self._until(longest), dict(self._inner.balances())
+            until = self._until(min(self._lag_ms_max, BALANCES_LAG_MS_MAX))
+            self._balances = until, dict(self._inner.balances())
         if self._orders.get(market, (0, {}))[0] <= now:
             rows = {each.order_id: each for each in self._inner.listed_orders(market, 0)}
             self._orders[market] = self._until(longest), rows

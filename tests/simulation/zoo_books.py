@@ -112,6 +112,13 @@ BOOK_BUGS = (
         is_quick=True,
     ),
     Bug(
+        "old balances take a position away",
+        (
+            (Reconciler._judge, "COINS_APART_MS if each.kind in OF_COINS else APART_MS", "APART_MS"),
+            (compare.compare_coins, "if market and total < min(", "if False and total < min("),
+        ),
+    ),
+    Bug(
         "balances are compared while orders are in doubt",
         (
             (

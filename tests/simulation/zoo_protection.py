@@ -1,7 +1,7 @@
 """Bugs of the bound on time without a stop: those that worlds show, and those that a test shows."""
 
 from tests.simulation.zoo import Bug
-from tradebot.engine import protect, unprotected
+from tradebot.engine import decide, protect, unprotected
 from tradebot.runtime.guarding import Guard
 from tradebot.runtime.session import Session
 from tradebot.runtime.trader import Trader
@@ -54,6 +54,13 @@ BARE_BUGS = (
     Bug(
         "a sale is made beside an order in doubt",
         ((protect.is_moving, "order.status in IN_DOUBT or ", ""),),
+    ),
+    Bug(
+        "an exit that failed is forgotten",
+        (
+            (Guard.watch, "if self._session.state.feed.unwanted", "if False"),
+            (decide.decide, "if not reason and exposure_ppm is None and", "if False and"),
+        ),
     ),
     # Worlds do not show these, since the stop that is refused is sold at once, and a price that
     # falls under it is sold by the next try.
