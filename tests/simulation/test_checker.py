@@ -29,8 +29,21 @@ def _checker(
         {BTC: listed}, coins, caps=caps, has_stop=has_stop, lag_ms_max=lag_ms_max
     )
     made.booted(CLOSED)
-    _journal(made, "candles_closed", closed_at=CLOSED, closes={BTC: "100"}, missed=False)
+    _candle(made, CLOSED)
     return made
+
+
+def _candle(
+    checker: Checker, closed_at: int, exposure: int | None = None, *, now: int = CLOSED
+) -> None:
+    body = {
+        "at": now,
+        "closed_at": closed_at,
+        "closes": {BTC: "100"},
+        "exposures": {BTC: exposure},
+        "missed": False,
+    }
+    checker.journalled(now, "candles_closed", body, "candles_closed")
 
 
 def _journal(checker: Checker, event: str, /, **body: Any) -> None:
@@ -154,10 +167,6 @@ def _vanished_at_once(checker: Checker) -> None:
     _journal(checker, "order_expired", order_id="tb-1", reason="lost")
 
 
-def _decide(checker: Checker, closed_at: int) -> None:
-    _journal(checker, "candles_closed", closed_at=closed_at, closes={BTC: "100"}, missed=False)
-
-
 Rows = Callable[[Checker], None]
 BREACHES: list[tuple[str, Rows]] = [
     ("I4: cash_short of USDT, which nobody touched", lambda each: _journal(
@@ -180,12 +189,12 @@ BREACHES: list[tuple[str, Rows]] = [
     ("I10: 600 in .*, the limit is 500", lambda each: _intend(each, quantity="6")),
     ("I11: NaN is no amount", lambda each: _intend(each, quantity="NaN")),
     ("I12: tb-1 after the kill", _entered_killed),
-    ("I13: .* was decided 3600000 ms early", lambda each: _decide(each, CLOSED + HOUR)),
+    ("I13: .* was decided 3600000 ms early", lambda each: _candle(each, CLOSED + HOUR)),
     ("I13: .* where none closed", lambda each: _intend(each, closed_at=CLOSED + 1)),
     ("I15: an event was told before it was on disk", _told_first),
     ("I21: hand-1 is not ours, and was ended", _other_ended),
     ("I21: tb-9 is not ours", lambda each: each.cancel_posted(CLOSED, "tb-9")),
-    ("I22: .* decided 36000000 after 36000000", lambda each: _decide(each, CLOSED)),
+    ("I22: .* decided 36000000 after 36000000", lambda each: _candle(each, CLOSED)),
 ]  # fmt: skip
 
 
@@ -226,6 +235,30 @@ def test_position_whose_stop_others_took_has_its_time_from_when_that_is_known() 
     protection.found(500_000, BTC, "tb-1")
     assert protection.late(540_000) == []
     assert protection.late(543_000) == [BTC]
+
+
+def _bought(checker: Checker) -> None:
+    """Let an entry fill in both books."""
+    _send(checker)
+    checker.posted(CLOSED, ["tb-1"], 1)
+    checker.placed(CLOSED, "tb-1", There(BTC, "buy", "market", d(1), -1))
+    fill = {"quantity": "1", "price": "100", "fee": "0", "fee_asset": "USDT"}
+    checker.traded(CLOSED, "tb-1", fill | {"trade_id": "7"})
+    checker.ended(CLOSED, "tb-1", "FILLED")
+    _journal(checker, "order_accepted", order_id="tb-1")
+    _journal(checker, "fill_booked", order_id="tb-1", fill=fill | {"trade_id": "7"})
+
+
+@pytest.mark.parametrize("exposure", [0, None, 1_000_000])
+def test_what_a_signal_has_ended_is_gone_once_the_faults_are_over(exposure: int | None) -> None:
+    checker = _checker()
+    _bought(checker)
+    _candle(checker, CLOSED + HOUR, exposure, now=CLOSED + HOUR)
+    if exposure != 0:
+        checker.healed(CLOSED + HOUR, set())
+        return
+    with pytest.raises(Violation, match="I23: .* are held, which a signal has ended"):
+        checker.healed(CLOSED + HOUR, set())
 
 
 # --- a coin that pays the fees, and that no market trades ---------------------------------------

@@ -114,7 +114,7 @@ BOOK_BUGS = (
     Bug(
         "old balances take a position away",
         (
-            (Reconciler._judge, "COINS_APART_MS if each.kind in OF_COINS else APART_MS", "APART_MS"),
+            (Reconciler._judge, "COINS_APART_MS if each.kind in OF_COINS", "APART_MS if True"),
             (compare.compare_coins, "if market and total < min(", "if False and total < min("),
         ),
     ),

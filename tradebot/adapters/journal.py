@@ -152,7 +152,8 @@ class SqliteJournal:
         """Return the events of one order, oldest first: also of one that the state let go."""
         query = "SELECT kind, body FROM events WHERE order_id = ? ORDER BY seq"
         try:
-            return [decode(kind, body) for kind, body in self._db.execute(query, (_stored(order_id),))]
+            rows = self._db.execute(query, (_stored(order_id),))
+            return [decode(kind, body) for kind, body in rows]
         except (sqlite3.Error, ValueError) as error:
             raise _read_error(self._path, error) from error
 
@@ -198,7 +199,7 @@ def open_readonly(path: Path) -> sqlite3.Connection:
 
 
 def _has_log(path: Path) -> bool:
-    """Return whether something beside the file belongs to it: a log, or a write that was cut off."""
+    """Return whether a log, or a write that was cut off, lies beside the file and belongs to it."""
     logs = (path.with_name(f"{path.name}-{name}") for name in ("wal", "journal"))
     return any(log.exists() and log.stat().st_size > 0 for log in logs)
 

@@ -121,7 +121,7 @@ class Guard:
             self._blind_since = self._clock.now_ms()
 
     def is_urgent(self) -> bool:
-        """Return whether to look again soon: a position is bare, an exit late, an order in doubt."""
+        """Return whether to look again soon: bare positions, late exits, orders in doubt."""
         state, now = self._session.state, self._clock.now_ms()
         if any(wait < BACKOFF_MS_MAX for _, wait in self._late.values()):
             return True
