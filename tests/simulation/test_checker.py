@@ -257,7 +257,7 @@ def test_what_a_signal_has_ended_is_gone_once_the_faults_are_over(exposure: int 
     if exposure != 0:
         checker.healed(CLOSED + HOUR, set())
         return
-    with pytest.raises(Violation, match="I23: .* are held, which a signal has ended"):
+    with pytest.raises(Violation, match=r"I23: .* are held, which a signal has ended"):
         checker.healed(CLOSED + HOUR, set())
 
 

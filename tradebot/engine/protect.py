@@ -272,13 +272,19 @@ def sale(
     price: Decimal | None = None,
     stop_price: Decimal | None = None,
 ) -> Intent:
-    """Return the intent to sell all that is sellable of a position."""
+    """Return the intent to sell all that is sellable of a position.
+
+    At the market no more than the exchange takes at once; the next sale is of the rest.
+    """
+    quantity, most = position.sellable, state.markets[market].quantity_max
+    if most is not None and kind in AT_MARKET:
+        quantity = min(quantity, most)
     return Intent(
         market=market,
         side=Side.SELL,
         kind=kind,
         leg=leg,
-        quantity=position.sellable,
+        quantity=quantity,
         reference_price=reference,
         closed_at=closed_at,
         strategy=strategy_of(state),

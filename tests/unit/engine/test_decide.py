@@ -316,3 +316,14 @@ def test_emergency_waits_for_orders_that_are_out_and_sells_once() -> None:
     tried = order("sell 2 BTC @ 100", leg=Leg.FLATTEN, status=OrderStatus.REJECTED)
     assert flatten(_held(tried), BTC, rules(), time=NOW) == ()
     assert flatten(_held(tried), BTC, rules(), time=NOW + 1) != ()
+
+
+def test_more_than_the_exchange_takes_at_once_is_sold_in_pieces() -> None:
+    """Symptom: an exchange that lowered its largest order kept a position for ever."""
+    state = _held()
+    state = replace(state, markets={BTC: replace(state.markets[BTC], quantity_max=d("1.5"))})
+    intent = _intent(_decided(state, exposure=FLAT))
+    assert (intent.leg, intent.quantity) == (Leg.EXIT, d("1.5"))
+    (action,) = flatten(state, BTC, rules(), time=NOW)
+    assert isinstance(action, Place)
+    assert action.order.intent.quantity == d("1.5")
