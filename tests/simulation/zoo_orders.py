@@ -107,7 +107,7 @@ ORDER_BUGS = (
     ),
     Bug(
         "a stop is sized to what was bought, not to what is left of it",
-        ((protect.sale, "quantity=position.sellable", "quantity=position.bought"),),
+        ((protect.sale, "most = position.sellable,", "most = position.bought,"),),
     ),
     Bug(
         "a refused cancel is taken for a cancel",
