@@ -103,6 +103,7 @@ def run_testnet(
     account = account_lock(config.exchange.id, "testnet", keys["api_key"].reveal())
     with _started(config, run, "testnet", watcher, unlocking, redactor, account) as told:
         listener, alerts = told
+        run.check_journal()
         bot = assemble.testnet(
             config,
             run,

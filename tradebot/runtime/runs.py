@@ -132,6 +132,19 @@ class Run:
             hint="restore it from a backup, or start a new run",
         )
 
+    def check_journal(self) -> None:
+        """Raise JournalError where there are candles, and no journal any more.
+
+        A new one would take the bot's own coins for its owner's. It is made first, and lasts.
+        """
+        is_there = self.journal.is_file() and self.journal.stat().st_size > 0
+        if self.candles.is_file() and not is_there:
+            raise JournalError(
+                f"{self.name} has candles, and no journal: {self.journal} is gone",
+                hint="restore the last backup of the folder; only if the account holds nothing of "
+                "the bot's, remove the folder",
+            )
+
     def is_locked(self) -> bool:
         """Return whether a running bot holds this run."""
         try:

@@ -90,3 +90,18 @@ def test_folder_of_an_account_says_by_its_name_whose_it_is(runs: Runs, text: str
 def test_other_folders_say_nothing_by_their_names(tmp_path: Path, name: str) -> None:
     with pytest.raises(JournalError, match=r"run\.json is damaged"):
         Run(tmp_path / name).spec_or_name()
+
+
+@pytest.mark.parametrize("is_empty", [True, False])
+def test_account_whose_journal_is_gone_is_not_begun_anew(runs: Runs, is_empty: bool) -> None:
+    """Symptom: after the file was lost, the position and its coins were taken for the owner's."""
+    run = begun(runs)
+    run.check_journal()
+    run.journal.write_bytes(b"x")
+    run.candles.write_bytes(b"x")
+    run.check_journal()
+    run.journal.write_bytes(b"")
+    if not is_empty:
+        run.journal.unlink()
+    with pytest.raises(JournalError, match="testnet-binance-main has candles, and no journal"):
+        run.check_journal()
