@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tradebot.adapters.candles import CandleStore
 from tradebot.adapters.clock import VirtualClock, WallClock
 from tradebot.adapters.gate_tokens import GateTokens
-from tradebot.adapters.journal import MemoryJournal, SqliteJournal
+from tradebot.adapters.journal import MemoryJournal, SqliteJournal, check_file
 from tradebot.adapters.latch import FileLatch
 from tradebot.adapters.simulated import SimulatedBroker
 from tradebot.candles import CandleTable
@@ -26,7 +26,7 @@ from tradebot.runtime.checks import check_same_story, check_sandbox, check_suppo
 from tradebot.runtime.config import Config
 from tradebot.runtime.dead_man import DeadMan
 from tradebot.runtime.feed import CandleSource, Feed
-from tradebot.runtime.opening import Closable, closing, opened_journal
+from tradebot.runtime.opened import Closable, closing
 from tradebot.runtime.reconciling import Reconciler
 from tradebot.runtime.runs import Run
 from tradebot.runtime.session import Listener, Session
@@ -150,7 +150,7 @@ def sandbox(
 
     check_sandbox(config)
     with closing([]) as opened:
-        journal = opened_journal(run, is_ending=is_ending, is_blind=is_blind)
+        journal = _opened_journal(run, is_ending=is_ending, is_blind=is_blind)
         opened.append(journal)
         state = fold(journal.events())
         if not is_ending:
@@ -201,7 +201,7 @@ def testnet(
 
     check_supported(config)
     with closing([]) as opened:
-        journal = opened_journal(run, is_ending=is_ending, is_blind=is_blind)
+        journal = _opened_journal(run, is_ending=is_ending, is_blind=is_blind)
         opened.append(journal)
         state = fold(journal.events())
         if not is_ending:
@@ -220,6 +220,20 @@ def testnet(
             Mode.TESTNET, config, run, chosen, settings, clock, tell, state, is_ending
         )
         return _over_ccxt(parts, journal, opened)
+
+
+def _opened_journal(
+    run: Run, *, is_ending: bool, is_blind: bool
+) -> SqliteJournal | MemoryJournal:
+    """Return the run's journal, verified before anything is written to it.
+
+    Whoever only clears what is out needs no sound file, and `is_blind` none at all.
+    """
+    if is_blind:
+        return MemoryJournal()
+    if not is_ending:
+        check_file(run.journal)
+    return SqliteJournal(run.journal)
 
 
 @dataclass(frozen=True, slots=True)
