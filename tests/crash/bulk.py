@@ -22,17 +22,20 @@ from tests.crash.points import (
 )
 from tests.crash.scenarios import FULL, SCENARIOS
 
-HITS = (1, 2)
+HITS, SIGNALS = (1, 2), (KILL, TERM)
+# Of so many labels one is followed a whole recovery long, by a bot for each of its steps.
+FOLLOWED_EVERY = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """All deaths at one label of one scenario, `hits` of it in a whole life."""
+    """The deaths at one label of one scenario, `hits` of it in a whole life."""
 
     scenario: str
     seed: int
     label: str = ""
     hits: int = 0
+    is_followed: bool = False
 
 
 @dataclass(slots=True)
@@ -68,20 +71,28 @@ class Bench:
         """Return the work of each label of a scenario."""
         reached = labels_of(SCENARIOS[work.scenario], self.place, self.cradle, work.seed)
         hits = Counter(reached)
-        return [Work(work.scenario, work.seed, label, hits[label]) for label in first_hits(reached)]
+        return [
+            replace(
+                work,
+                label=label,
+                hits=hits[label],
+                is_followed=work.seed == 1 and number % FOLLOWED_EVERY == 0,
+            )
+            for number, label in enumerate(first_hits(reached))
+        ]
 
     def deaths(self, work: Work) -> Done:
         """Let bots die at one label: each hit by each signal, and again while they recover.
 
-        The first seed tries every step of the recovery by itself; each other seed lets one bot
-        after the other die a step further.
+        That is the first seed; each other one takes hit and signal in turn.
         """
-        done, scenario = Done(), SCENARIOS[work.scenario]
-        first = Point(scenario, ((work.label, 1, KILL),), work.seed)
-        for hit in HITS[: work.hits]:
-            for number in (KILL, TERM):
-                done.add(self._tried(replace(first, deaths=((work.label, hit, number),))))
-        done.add(tried_on_the_way(first, self.place, self.cradle))
+        done = Done()
+        first = Point(SCENARIOS[work.scenario], ((work.label, 1, KILL),), work.seed)
+        ways = [(hit, number) for hit in HITS[: work.hits] for number in SIGNALS]
+        for hit, number in ways if work.seed == 0 else [ways[work.seed % len(ways)]]:
+            done.add(self._tried(replace(first, deaths=((work.label, hit, number),))))
+        if work.is_followed:
+            done.add(tried_on_the_way(first, self.place, self.cradle))
         if work.seed == 0:
             recovery = tried(first, self.place, self.cradle).lives[-1]
             for label, hit in start_hits(recovery.labels):
