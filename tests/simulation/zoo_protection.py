@@ -42,8 +42,8 @@ BARE_BUGS = (
         (
             (
                 Trader.wake_after,
-                "(min(calm_ms, URGENT_MS) if self.session.is_urgent() else calm_ms)",
-                "calm_ms",
+                "if self.session.is_urgent():",
+                "if False:",
             ),
         ),
     ),
@@ -99,7 +99,7 @@ BARE_BUGS = (
         (
             (
                 unprotected._moment,
-                "return trip.cancels.pop(order.id, event.at)",
+                "return trip.cancels.pop(order.id, (event.at, event.at))[0]",
                 "return event.at",
             ),
         ),

@@ -13,6 +13,9 @@ from tradebot.engine.valuation import is_held
 from tradebot.model import event as ev
 from tradebot.model.order import Leg, Order
 
+# A cancel that follows another so soon may find done what that one did.
+AGAIN_MS = 60_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unprotected:
@@ -40,7 +43,8 @@ class _Trip:
     has_stop: bool = False
     # When stop or target last sold, since the stop rests: what that ended was gone from then on.
     sold_at: int = 0
-    cancels: dict[str, int] = field(default_factory=dict)
+    # When a cancel of an order was first sent, and last: one that is not answered is sent again.
+    cancels: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -139,9 +143,11 @@ def _moment(
     """Return from when on the order's news held."""
     match event:
         case ev.CancelSent():
-            trip.cancels[order.id] = event.at
+            first, last = trip.cancels.get(order.id, (event.at, event.at))
+            is_same = event.at - last <= AGAIN_MS
+            trip.cancels[order.id] = first if is_same else event.at, event.at
         case ev.OrderCancelled():
-            return trip.cancels.pop(order.id, event.at)
+            return trip.cancels.pop(order.id, (event.at, event.at))[0]
         case ev.OrderExpired() if trip.sold_at:
             return trip.sold_at
         case ev.OrderAccepted() if order.leg is Leg.STOP:

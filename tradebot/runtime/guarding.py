@@ -123,8 +123,6 @@ class Guard:
     def is_urgent(self) -> bool:
         """Return whether to look again soon: bare positions, late exits, orders in doubt."""
         state, now = self._session.state, self._clock.now_ms()
-        if any(wait < BACKOFF_MS_MAX for _, wait in self._late.values()):
-            return True
         if self._blind_since is not None and now - self._blind_since < AT_ONCE_MS:
             return True
         waiting = set()
@@ -136,6 +134,14 @@ class Guard:
             if is_market:
                 waiting.add(order.market)
         return any(market not in waiting for market in self._bare_markets())
+
+    def is_late(self) -> bool:
+        """Return whether a sale that a signal asked for was not carried out yet."""
+        return bool(self._late)
+
+    def is_blind(self) -> bool:
+        """Return whether the exchange did not answer when it was last asked of our orders."""
+        return self._blind_since is not None
 
     # --- one look -------------------------------------------------------------------------------
 

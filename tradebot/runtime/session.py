@@ -186,6 +186,14 @@ class Session:
         """Return whether a position is bare or an order in doubt, so that wakes must come soon."""
         return self._guard.is_urgent()
 
+    def is_late(self) -> bool:
+        """Return whether a sale that a signal asked for was not carried out yet."""
+        return self._guard.is_late()
+
+    def is_blind(self) -> bool:
+        """Return whether the exchange did not answer when it was last asked of our orders."""
+        return self._guard.is_blind()
+
     def settle_only(self) -> None:
         """Book what happened to unsettled orders, and act on none of it. Raises as `settle`."""
         self._settler.settle()

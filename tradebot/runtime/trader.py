@@ -14,7 +14,7 @@ from tradebot.runtime.reconciling import Reconciler
 from tradebot.runtime.session import Session
 
 # How soon the bot wakes again between candles: where all is well, and where it is not.
-CALM_MS, URGENT_MS = 10_000, 2_000
+CALM_MS, BLIND_MS, URGENT_MS = 10_000, 5_000, 2_000
 # The exchange's delay and ours: on the shortest candles half of one would always be too late.
 FRESH_MS_MIN = 3_000
 
@@ -112,7 +112,9 @@ class Trader:
             return None
         before = self.session.state
         try:
-            self._reconciler.tick(now_ms, is_urgent=self.session.is_urgent())
+            # What cannot be sold may not be there.
+            is_urgent = self.session.is_urgent() or self.session.is_late()
+            self._reconciler.tick(now_ms, is_urgent=is_urgent)
         except ExchangeUnavailable as error:
             return error  # Exits must not wait for it: it is told when they are done.
         if self.session.state is not before:
@@ -146,8 +148,10 @@ class Trader:
         return Ticked(tuple(decided), tuple(missed))
 
     def wake_after(self, now_ms: int, calm_ms: int = CALM_MS) -> int:
-        """Return when to tick again, candle or not: soon while a position is bare or in doubt."""
-        return now_ms + (min(calm_ms, URGENT_MS) if self.session.is_urgent() else calm_ms)
+        """Return when to tick again, candle or not: soon where all is not well, or not known."""
+        if self.session.is_urgent():
+            return now_ms + min(calm_ms, URGENT_MS)
+        return now_ms + (min(calm_ms, BLIND_MS) if self.session.is_blind() else calm_ms)
 
     @property
     def _fresh_ms(self) -> int:

@@ -6,6 +6,8 @@ The round trip opens at 0 ms, which is START; one BTC is bought at 100.
 from collections.abc import Sequence
 from dataclasses import replace
 
+import pytest
+
 from tests.support.builders import (
     BTC,
     START,
@@ -102,6 +104,17 @@ def test_sale_by_signal_is_bare_from_the_cancel_to_its_fill() -> None:
 def test_cancel_without_an_answer_counts_from_when_it_was_sent() -> None:
     events = [*guarded(340), cancel(STOP, 5_000), cancelled(STOP, 25_000), *sent(AGAIN, 25_000)]
     assert told([*events, accepted(AGAIN, 25_100)]) == [(None, 340 + 20_100)]
+
+
+@pytest.mark.parametrize(("second", "since"), [(30_000, 5_000), (70_000, 70_000)])
+def test_cancel_that_is_sent_again_counts_from_the_first_unless_that_was_long_before(
+    second: int, since: int
+) -> None:
+    """Symptom: each cancel without an answer wound the clock back; the owner was called late."""
+    end = second + 5_000
+    events = [*guarded(340), cancel(STOP, 5_000), cancel(STOP, second), cancelled(STOP, end)]
+    events += [*sent(AGAIN, end), accepted(AGAIN, end + 100)]
+    assert told(events) == [(None, 340 + end + 100 - since)]
 
 
 def test_refused_cancel_leaves_the_stop_in_place() -> None:
