@@ -132,7 +132,8 @@ def _candles_closed(state: State, event: ev.CandlesClosed) -> State:
     return _with_feed(
         state,
         Feed(
-            closed_at,
+            # A candle of another market may come late: what is decided stays decided.
+            max(feed.latest, closed_at),
             event.closes if every else {**feed.closes, **event.closes},
             {**feed.closed_at, **dict.fromkeys(event.closes, closed_at)},
             event.exposures if every else {**feed.exposures, **event.exposures},

@@ -66,6 +66,13 @@ def test_as_many_candles_of_other_markets_do_not_push_a_close_out() -> None:
     assert state.feed.exposures == {BTC: 1_000_000, ETH: 1_000_000}
 
 
+def test_candle_that_one_market_had_late_moves_no_time_back() -> None:
+    """Symptom: after a restart the newer candle of the other market was decided a second time."""
+    state = fold([started(), closed(NEXT, BTC="100"), closed(START + HOUR, ETH="10")])
+    assert state.feed.latest == NEXT
+    assert state.feed.closed_at == {BTC: NEXT, ETH: START + HOUR}
+
+
 @pytest.mark.parametrize(
     ("exposure", "stays"), [(1_000_000, True), (1, True), (0, False), (-1, False), (None, False)]
 )
