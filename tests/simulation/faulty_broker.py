@@ -159,6 +159,11 @@ class FaultyBroker:
 
         def execute() -> tuple[Outcome, ...]:
             self._checker.cancel_posted(self._world.now, resting.id)
+            self._race(resting.id)
+            if self._world.hits("replace_refused"):
+                gone[0] = self._inner.cancel_order(resting)
+                refusal = "Account has insufficient balance for requested action."
+                return (Rejection(order_id=approved.order_id, code="-2010", message=refusal),)
             gone[0], placed = self._inner.execute_replace(resting, approved)
             return (placed,)
 
@@ -193,9 +198,7 @@ class FaultyBroker:
         # A ban proves that nothing was cancelled, but not what has become of the order.
         if fault == "ban" or (fault == "garbage" and self._draw.random() < 0.5):
             return lost
-        known = self._book.by_client_id.get(order.id)
-        if known in self._book.open_orders and world.hits("cancel_race"):
-            self._book.fill_at_once(self._book.open_orders[known])
+        self._race(order.id)
         outcome = self._inner.cancel_order(order)
         world.step("cancel: executed")
         if fault == "garbage":
@@ -212,6 +215,12 @@ class FaultyBroker:
                 outcome = lost
         world.step("cancel: answered")
         return outcome
+
+    def _race(self, order_id: str) -> None:
+        """Let an order fill, perhaps, before its cancel arrives."""
+        known = self._book.by_client_id.get(order_id)
+        if known in self._book.open_orders and self._world.hits("cancel_race"):
+            self._book.fill_at_once(self._book.open_orders[known])
 
     def cancel_own(self) -> None:
         """Cancel every open order of ours."""

@@ -39,6 +39,10 @@ MORE_RATES: dict[str, tuple[float, float]] = {
     "stall": (0.0005, 0.005),  # the journal takes three seconds for an append
     "account_lag": (0.05, 0.4),  # balances and lists are as they were before a fill
 }
+# Only where a stop trails alone is one order replaced by another.
+REPLACING: dict[str, tuple[float, float]] = {
+    "replace_refused": (0.05, 0.4),  # the old order is gone, and the new one is refused
+}
 MORE_DAILY: dict[str, tuple[float, float]] = {
     "ban": (0.5, 4.0),  # for minutes the exchange refuses whatever we ask
     "halt": (0.3, 1.5),  # for hours a market takes no orders and makes no candles
@@ -130,7 +134,7 @@ def drawn(seed: int, *, days: int = 7, crash_at: tuple[str, int] = ("", 0)) -> O
         slippage_ppm=draw.choice((0, 500)),
         fee_asset=draw.choice(("received", "quote")),
         rules=_rules(draw) | _entries(seed, timeframe_ms),
-        faults=faults | _mishaps(seed),
+        faults=faults | _mishaps(seed) | _replacing(seed),
         crash_at=crash_at,
         faulty_hours=tuple(draw.choice((4, 12, 20, 30)) for _ in range(24)),
         ahead_ms=_ahead_ms(seed),
@@ -177,6 +181,11 @@ def _mishaps(seed: int) -> dict[str, float]:
     is_touched = draw.choice((False, True, True))
     by_hand = {name: draw.choice((0.0, low, high)) for name, (low, high) in BY_HAND.items()}
     return rates | {name: rate if is_touched else 0.0 for name, rate in by_hand.items()}
+
+
+def _replacing(seed: int) -> dict[str, float]:
+    draw = Random(f"replacing {seed}")  # noqa: S311  # a seeded test, no secret
+    return {name: draw.choice((0.0, low, high)) for name, (low, high) in REPLACING.items()}
 
 
 def _fee_coin(seed: int) -> str:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 
-from tests.simulation.options import BY_HAND, DAILY, MORE_DAILY, MORE_RATES, RATES
+from tests.simulation.options import BY_HAND, DAILY, MORE_DAILY, MORE_RATES, RATES, REPLACING
 from tests.simulation.run import Tally
 from tests.simulation.zoo_table import HEADINGS, Row
 
-FAULTS = (*RATES, *MORE_RATES, *DAILY, *MORE_DAILY, *BY_HAND)
+FAULTS = (*RATES, *MORE_RATES, *DAILY, *MORE_DAILY, *BY_HAND, *REPLACING)
 STATES = ("none", "intended", "sent", "unknown", "accepted", "partial")
 # What is told of a run, and what it is called in the worlds' counts.
 TOLD = {
