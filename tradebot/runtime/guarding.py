@@ -112,6 +112,7 @@ class Guard:
         if isinstance(event, ev.PositionAdjusted):
             # What was refused was of coins that had gone: what is left of them waits for no turn.
             self._bare.pop(event.market, None)
+            self._late.pop(event.market, None)
 
     def asked(self, *, is_answered: bool, is_reached: bool) -> None:
         """Hear whether the exchange answered all that was asked of our orders, or anything."""

@@ -5,6 +5,7 @@ import pytest
 from tests.support.bot import FLAT, LONG, NOW, Bot
 from tests.support.builders import BTC, HOUR, candle, d, fill, report, rules
 from tradebot.engine.protect import LATE_EXIT
+from tradebot.model import event as ev
 from tradebot.model.order import Leg, OrderStatus
 
 S = OrderStatus
@@ -135,6 +136,22 @@ def test_late_exit_that_is_refused_brings_the_stop_back_and_is_tried_ever_more_r
             assert resting == ([Leg.STOP] if len(sales) < 4 else [])
     assert sales == [3671, 3681, 3701, 3741]
     assert not bot.state.positions[BTC].is_open
+
+
+def test_late_exit_of_what_others_left_waits_for_no_turn() -> None:
+    """Symptom: a comparison shrank the position, and its sale was tried again a minute later."""
+    bot = _with_exit_in_doubt()
+    _look(bot, 3660)
+    bot.broker.script = [*["rejected", "accepted"] * 4, "filled"]
+    for second in range(3671, 3745, 2):
+        _look(bot, second)
+    shrunk = ev.PositionAdjusted(
+        at=NOW, market=BTC, before=d(10), quantity=d(4), reason="the exchange has no more"
+    )
+    bot.session.record([shrunk])
+    before = len(bot.broker.placed)
+    _look(bot, 3747)
+    assert Leg.EXIT in _legs(bot)[before:]
 
 
 def test_signal_to_hold_after_a_late_exit_sells_and_a_long_one_keeps() -> None:
