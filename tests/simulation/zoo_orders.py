@@ -172,7 +172,7 @@ ORDER_BUGS = (
     Bug(
         "nobody asks about orders between candles",
         (
-            (Trader.tick, "            self.session.settle(before_stops=self._switch)\n", ""),
+            (Trader.tick, "unread = self._settled()", "unread = None"),
         ),
     ),
     Bug(

@@ -13,7 +13,7 @@ BARE_BUGS = (
     ),
     Bug(
         "the owner is not called",
-        ((Guard._page, "if now - since < PAGE_MS", "if now > 0"),),
+        ((Guard._page, "if now - since < after_ms", "if now > 0"),),
     ),
     Bug(
         "the owner is called, and the market stays open",

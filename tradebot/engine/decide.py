@@ -55,7 +55,8 @@ def decide(
     if position is None or not position.sellable or not is_held(state, market):
         if state.orders.unsettled:
             resting = resting_protection(state.orders.of(market))
-            if resting is not None:
+            # What is worth too little for a new order keeps the one that rests.
+            if resting is not None and (position is None or not position.sellable):
                 return (Cancel(resting, "nothing is left to guard"),)
             ended = over(state, market, candle, exposure_ppm, rules)
             if ended:

@@ -39,7 +39,7 @@ class Feed:
     `spent` are markets whose present signal has had its trade: after a stop or target they re-enter
     only once a candle's signal was not long. `refused` names the control that last refused the
     present signal, `rounds` counts the limit entries that it was tried with. `unwanted` are markets
-    whose strategy, when it last said more than "hold", was not long: what is held there has to go.
+    whose strategy's last word, but for "hold", was not long: what is held there has to go.
     """
 
     latest: int = 0
@@ -105,6 +105,7 @@ def _session_reconfigured(state: State, event: ev.SessionReconfigured) -> State:
     )
     # Markets of the past stay known: their coins and rests are still ours.
     markets = {**state.markets, **{market.name: market for market in event.markets}}
+    state = replace(state, feed=replace(state.feed, unwanted=frozenset()))  # It may differ.
     return replace(state, started=started, markets=markets, scales=scales(markets.values()))
 
 

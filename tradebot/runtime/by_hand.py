@@ -5,6 +5,7 @@ exchange showed in this very look.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -87,9 +88,9 @@ def compare_by_hand(
     `on_wait` is called before a second look, ten seconds later. Raises AccountLocked where a bot
     runs, UsageError for a scope that is none.
     """
-    with run.lock():
+    with run.lock(), ExitStack() as holding:
         check_file(run.journal)
-        bot = reopened_bot(config, request, run, unlocking, is_blind=False)
+        bot = reopened_bot(config, request, run, unlocking, is_blind=False, holding=holding)
         try:
             check_same_bot(config, bot.session.state)
             return _Desk(bot, config, asked, on_wait).answer()

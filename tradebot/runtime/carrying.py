@@ -163,14 +163,15 @@ class Carrier:
         for order_id in list(self._books.state.orders.unsettled):
             known = self._books.state.orders.unsettled.get(order_id)
             if known is not None and known.status in RESTING:
-                self.cancel(Cancel(known, reason))
+                # One that cannot be asked about stops no other.
+                with suppress(ExchangeUnavailable):
+                    self.cancel(Cancel(known, reason))
 
     def cancel_entries(self, reason: str) -> None:
         """Cancel every limit entry that rests: what it buys now, nobody would guard."""
         for market in sorted(self._books.state.markets):
             entry = resting_entry(self._books.state.orders.of(market))
             if entry is not None:
-                # One that cannot be asked about stops no other.
                 with suppress(ExchangeUnavailable):
                     self.cancel(Cancel(entry, reason))
 

@@ -9,7 +9,8 @@ from apscheduler.triggers.interval import IntervalTrigger
 from tradebot.adapters.clock import VirtualClock, WallClock
 from tradebot.errors import ExchangeUnavailable
 from tradebot.runtime.assemble import Bot
-from tradebot.runtime.trader import CALM_MS, Ticked
+from tradebot.runtime.guarding import PAGE_MS
+from tradebot.runtime.trader import CALM_MS, URGENT_MS, Ticked
 
 # The exchange needs a moment to close its candle.
 CLOSE_DELAY_MS = 1_000
@@ -75,6 +76,19 @@ def drive_wall(bot: Bot, on_tick: OnTick, on_trouble: OnTrouble) -> None:
             due = trader.wake_after(clock.now_ms())
     finally:
         scheduler.shutdown(wait=False)
+
+
+def leave(bot: Bot) -> None:
+    """End in good order: nothing that could buy, nothing in doubt, nothing held without its stop.
+
+    That may take as long as a position may be bare; what is left then is told to the owner.
+    """
+    # The bot's own clock waits no more.
+    waiting = WallClock()
+    deadline = waiting.monotonic_ms() + PAGE_MS
+    while not bot.session.leave() and waiting.monotonic_ms() < deadline:
+        waiting.sleep_until(waiting.now_ms() + URGENT_MS)
+    bot.session.page_left()
 
 
 def _is_woken(wakes: queue.SimpleQueue[None], wait_ms: int) -> bool:

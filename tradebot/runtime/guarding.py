@@ -4,7 +4,7 @@ Law: what is in doubt is resolved by evidence before anything is sold beside it,
 for that: after `PAGE_MS` without a stop the owner is called and the market takes no entries.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
@@ -29,7 +29,7 @@ from tradebot.errors import ExchangeUnavailable
 from tradebot.model import event as ev
 from tradebot.model.account import TradingState
 from tradebot.model.money import plain
-from tradebot.model.order import OrderKind
+from tradebot.model.order import Leg, OrderKind
 from tradebot.ports import Broker, Clock, Journal
 from tradebot.runtime.settling import Books
 
@@ -100,6 +100,8 @@ class Guard:
         self._cancels: dict[str, int] = {}
         # Of exits that are late: when to try again, and how long that was put off.
         self._late: dict[str, tuple[int, int]] = {}
+        # An orderly stop: what is held is guarded, and no sale begins that nobody would see end.
+        self.is_leaving = False
         # Since when the exchange could not be asked about our orders.
         self._blind_since: int | None = None
 
@@ -157,16 +159,41 @@ class Guard:
         if self._session.state.trading is TradingState.HALTED:
             self._guard_halted()
             return
-        if self._session.state.feed.unwanted:
-            self._sell_unwanted()
-        bare = self._bare_markets()
-        for market in bare:
-            self._deal_with(market)
+        failed: list[ExchangeUnavailable] = []
+        if self._session.state.feed.unwanted and not self.is_leaving:
+            self._each(self._unwanted_markets(), self._sell_unwanted, failed)
+        self._each(self._bare_markets(), self._deal_with, failed)
         if self._is_seeking:
-            self._seek_targets()
+            self._each(sorted(self._session.state.positions), self._seek_target, failed)
         if self._bare or self._session.state.locks:
             self._lift()
         self._forget_cancels()
+        if failed:
+            raise failed[0]
+
+    def _each(
+        self,
+        markets: Iterable[str],
+        act: Callable[[str], None],
+        failed: list[ExchangeUnavailable],
+    ) -> None:
+        """Do it for each market: one of which the exchange does not answer stops no other."""
+        for market in markets:
+            try:
+                act(market)
+            except ExchangeUnavailable as error:
+                failed.append(error)
+
+    def may_leave(self) -> bool:
+        """Return whether nothing is bare, nothing in doubt, and nothing rests that could buy."""
+        unsettled = self._session.state.orders.unsettled.values()
+        is_open = any(each.status in IN_DOUBT or each.leg is Leg.ENTRY for each in unsettled)
+        return not is_open and not self._bare_markets()
+
+    def page_left(self) -> None:
+        """Call the owner for every bare position now: later nobody would."""
+        for market in self._bare_markets():
+            self._page(market, after_ms=0)
 
     def is_wanted(self) -> bool:
         """Return whether a bare position still waits for its stop, and its owner was not called."""
@@ -180,9 +207,11 @@ class Guard:
         """
         if not self._session.is_armed():
             return
+        # No target is let through now, and no stop may wait for one.
+        alone = replace(self._resting, target_ppm=0)
         for market in self._bare_markets():
             if not is_under_way(self._session.state, market):
-                self._protect(market)
+                self._pursue(partial(protect, market=market, rules=alone))
             if is_bare(self._session.state, market, self._resting):
                 self._page(market)
 
@@ -248,24 +277,33 @@ class Guard:
             unsettled = self._session.state.orders.unsettled
             self._cancels = {key: at for key, at in self._cancels.items() if key in unsettled}
 
-    def _sell_unwanted(self) -> None:
+    def _unwanted_markets(self) -> list[str]:
+        """Return the markets of which something is held that a signal has ended.
+
+        A candle that has closed since may say otherwise: it is heard first.
+        """
+        state, now = self._session.state, self._clock.now_ms()
+        assert state.started is not None, "a session has started"
+        is_heard = now < state.feed.latest + state.started.timeframe_ms
+        owed = {
+            market
+            for market in state.feed.unwanted
+            if is_heard and market in state.positions and is_held(state, market)
+        }
+        self._late = {market: late for market, late in self._late.items() if market in owed}
+        return sorted(owed)
+
+    def _sell_unwanted(self, market: str) -> None:
         """Sell what a signal has ended, and no answer has let go: a sale late is better than none.
 
         Its stop goes for that, so tries become rarer.
         """
-        state, now = self._session.state, self._clock.now_ms()
-        owed = {
-            market
-            for market in state.feed.unwanted
-            if market in state.positions and is_held(state, market)
-        }
-        self._late = {market: late for market, late in self._late.items() if market in owed}
-        for market in sorted(owed):
-            due, wait = self._late.get(market, (0, 0))
-            if now >= due and not is_under_way(state, market):
-                wait = min(max(2 * wait, BACKOFF_MS_MIN), BACKOFF_MS_MAX)
-                self._late[market] = now + wait, wait
-                self._sell_out(market, LATE_EXIT)
+        now = self._clock.now_ms()
+        due, wait = self._late.get(market, (0, 0))
+        if now >= due and not is_under_way(self._session.state, market):
+            wait = min(max(2 * wait, BACKOFF_MS_MIN), BACKOFF_MS_MAX)
+            self._late[market] = now + wait, wait
+            self._sell_out(market, LATE_EXIT)
 
     # --- prices ---------------------------------------------------------------------------------
 
@@ -277,15 +315,14 @@ class Guard:
         if price is not None and price <= state.scales[market].price_decimal(level):
             self._sell_out(market, f"stop by the bot: the price is {plain(price)}")
 
-    def _seek_targets(self) -> None:
+    def _seek_target(self, market: str) -> None:
         """Place a missing target; where the exchange has no OCO, be the target."""
         state = self._session.state
-        for market in sorted(state.positions):
-            if self._resting.target_ppm:
-                if lacks_target(state, market, self._resting):
-                    self._protect(market)
-            elif is_held(state, market) and not is_under_way(state, market):
-                self._sell_at_target(market)
+        if self._resting.target_ppm:
+            if lacks_target(state, market, self._resting):
+                self._protect(market)
+        elif is_held(state, market) and not is_under_way(state, market):
+            self._sell_at_target(market)
 
     def _sell_at_target(self, market: str) -> None:
         state = self._session.state
@@ -311,13 +348,13 @@ class Guard:
         # Books without their history cannot say it: then it counts from when we came.
         return self._begun if since is None else since
 
-    def _page(self, market: str) -> None:
+    def _page(self, market: str, *, after_ms: int = PAGE_MS) -> None:
         """Call the owner once a position has been bare for too long, and lock its market."""
         state = self._session.state
         if (market, CAUSE) in state.locks:
             return
         now, since = self._clock.now_ms(), self._since(market)
-        if now - since < PAGE_MS:
+        if now - since < after_ms:
             return
         orders = ", ".join(f"its {each.leg} is {each.status}" for each in state.orders.of(market))
         reason = orders or "neither its stop nor its sale was taken"

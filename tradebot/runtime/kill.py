@@ -4,6 +4,7 @@ Law: the latch is closed before anything else is tried, and needs neither journa
 """
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -12,14 +13,23 @@ from tradebot.adapters.journal import entries
 from tradebot.adapters.latch import FileLatch
 from tradebot.engine.resolve import APART_MS
 from tradebot.engine.state import fold
-from tradebot.errors import AccountLocked, Halted, JournalError, NotFoundError, TradebotError
+from tradebot.errors import (
+    AccountLocked,
+    ExchangeUnavailable,
+    Halted,
+    JournalError,
+    NotFoundError,
+    TradebotError,
+)
 from tradebot.model.money import ZERO
 from tradebot.runtime import assemble
 from tradebot.runtime.assemble import Bot
 from tradebot.runtime.config import Config
+from tradebot.runtime.host_lock import account_lock
 from tradebot.runtime.keys import Unlocking
 from tradebot.runtime.prepare import Request, account_config, reopened
 from tradebot.runtime.runs import Run, Runs
+from tradebot.runtime.session import Session
 from tradebot.runtime.world import simulated_world
 
 # A bot that ticks sees the latch at its next order or wake and leaves; one that hangs does not.
@@ -180,15 +190,25 @@ def _wait_for_bot(run: Run) -> None:
 
 
 def reopened_bot(
-    config: Config, request: Request, run: Run, unlocking: Unlocking, *, is_blind: bool
+    config: Config,
+    request: Request,
+    run: Run,
+    unlocking: Unlocking,
+    *,
+    is_blind: bool,
+    holding: ExitStack | None = None,
 ) -> Bot:
     """Return a bot that may end what a run left: by its own terms, and whatever is configured now.
 
-    `is_blind`: without its journal.
+    `is_blind`: without its journal. `holding` holds the account against every other bot of this
+    host, too; the emergency stop waits for nobody. Raises AccountLocked.
     """
     spec = run.spec_or_name()
     if not spec.is_simulated:
         keys = unlocking.open().get(f"{spec.exchange}/{spec.mode}/{spec.account}", spec.mode)
+        if holding is not None:
+            key = keys["api_key"].reveal()
+            holding.enter_context(account_lock(spec.exchange, spec.mode, key))
         # Any strategy will do, since none is asked: a broken one must not keep us from clearing.
         plain = account_config(replace(request, strategy=DEFAULT_STRATEGY), spec, params={})
         return assemble.testnet(
@@ -222,20 +242,35 @@ def settle_twice(bot: Bot) -> None:
         bot.session.settle_only()
 
 
+def _tried(result: Killed, act: Callable[[], None]) -> None:
+    """Do one part of the stop; what the exchange does not answer is a problem, and not the end."""
+    try:
+        act()
+    except ExchangeUnavailable as error:
+        if error.message not in result.problems:
+            result.problems.append(error.message)
+
+
+def _cancel_unknown(session: Session, result: Killed, known: set[str]) -> None:
+    """Cancel what the exchange still shows of ours, whether the journal knows it or not."""
+    shown = session.open_orders()
+    if shown:
+        session.cancel_own()
+        result.cancelled += len(set(shown) - set(session.open_orders()) - known)
+
+
 def _clear_with(bot: Bot, result: Killed, *, is_flattening: bool) -> None:
     session = bot.session
-    settle_twice(bot)
+    # An order that cannot be read keeps no other from being cancelled, and no coin from being sold.
+    _tried(result, lambda: settle_twice(bot))
     before = set(session.state.orders.unsettled)
     session.cancel_all("emergency stop")
-    unknown = session.open_orders()
-    if unknown:
-        session.cancel_own()
-        result.cancelled += len(set(unknown) - set(session.open_orders()) - before)
+    _tried(result, lambda: _cancel_unknown(session, result, before))
     result.cancelled += len(before - set(session.state.orders.unsettled))
     held = {name: each.sellable for name, each in session.state.positions.items() if each.is_open}
     if is_flattening:
         session.flatten()
-        session.settle_only()
+        _tried(result, session.settle_only)
     for market, quantity in held.items():
         left = session.state.positions[market].sellable
         if left < quantity:

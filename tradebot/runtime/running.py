@@ -22,7 +22,7 @@ from tradebot.ports import AlertLevel, Alerts
 from tradebot.runtime import assemble
 from tradebot.runtime.assemble import Bot
 from tradebot.runtime.config import Config
-from tradebot.runtime.drive import OnTick, drive_virtual, drive_wall, obey_latch
+from tradebot.runtime.drive import OnTick, drive_virtual, drive_wall, leave, obey_latch
 from tradebot.runtime.host_lock import account_lock
 from tradebot.runtime.keys import Unlocking, alert_channels
 from tradebot.runtime.prepare import Prepared
@@ -123,7 +123,7 @@ def run_testnet(
             _begin(bot, config, run, latch)
             with _stopping(bot, watcher) as seen:
                 drive_wall(bot, _halting(bot, watcher.on_tick), on_trouble)
-                bot.session.leave()
+                leave(bot)
             return Ended(run.name, bot.session.state, seen.number)
         finally:
             bot.close()

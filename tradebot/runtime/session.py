@@ -5,6 +5,7 @@ The same Session runs live, on a testnet, in the sandbox and in a backtest.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from functools import partial
 
@@ -13,9 +14,11 @@ from tradebot.engine.decide import decide
 from tradebot.engine.protect import flatten
 from tradebot.engine.settings import Rules
 from tradebot.engine.state import State, apply
+from tradebot.errors import ExchangeUnavailable
 from tradebot.model import event as ev
 from tradebot.model.account import TradingState
 from tradebot.model.market import Candle
+from tradebot.model.money import ZERO
 from tradebot.ports import Broker, Clock, Journal, Latch
 from tradebot.runtime.carrying import Carrier
 from tradebot.runtime.guarding import Ask, Guard, resting_rules
@@ -23,6 +26,8 @@ from tradebot.runtime.settling import Settler
 
 # Cancel, sell, protect: three rounds settle a market; more means that we go in circles.
 ROUNDS_MAX = 8
+# Sales by which one position is ended; a position of more pieces is ended by the next stop.
+PIECES_MAX = 50
 
 Listener = Callable[[ev.Event, State], None]
 
@@ -119,14 +124,20 @@ class Session:
         )
         if missed:
             return
+        failed: ExchangeUnavailable | None = None
         for name in sorted(candles):
-            self.decide(
-                name,
-                candles[name],
-                exposures[name],
-                is_contiguous=contiguous[name],
-                why="" if why is None else why.get(name, ""),
-            )
+            try:
+                self.decide(
+                    name,
+                    candles[name],
+                    exposures[name],
+                    is_contiguous=contiguous[name],
+                    why="" if why is None else why.get(name, ""),
+                )
+            except ExchangeUnavailable as error:
+                failed = error  # It keeps no other market from its decision.
+        if failed is not None:
+            raise failed
 
     def decide(
         self,
@@ -186,6 +197,10 @@ class Session:
         """Return whether a position is bare or an order in doubt, so that wakes must come soon."""
         return self._guard.is_urgent()
 
+    def is_reached(self) -> bool:
+        """Return whether the exchange answered of our orders, though perhaps not of each one."""
+        return self._settler.is_reached
+
     def is_late(self) -> bool:
         """Return whether a sale that a signal asked for was not carried out yet."""
         return self._guard.is_late()
@@ -215,13 +230,24 @@ class Session:
         """Cancel every resting order of ours; what does not end stays unsettled, to be seen."""
         self._carrier.cancel_all(reason)
 
-    def leave(self) -> None:
-        """Cancel the entries that rest, and guard what they had bought: nobody watches from now on.
+    def leave(self) -> bool:
+        """Cancel the entries that rest and guard what is held; return whether all of that is done.
 
-        What the exchange does not answer stays unsettled; the next start settles it.
+        Nobody watches from now on: no exit that is late begins here.
         """
+        if not self.is_armed():
+            return True
+        self._guard.is_leaving = True
+        with suppress(ExchangeUnavailable):
+            self._settler.settle()
         self._carrier.cancel_entries("the bot stops")
-        self.protect()
+        with suppress(ExchangeUnavailable):
+            self.protect()
+        return self._guard.may_leave()
+
+    def page_left(self) -> None:
+        """Call the owner for what is left without its stop."""
+        self._guard.page_left()
 
     def cancel_own(self) -> None:
         """Cancel what the exchange still shows of ours, whether the journal knows it or not."""
@@ -229,11 +255,22 @@ class Session:
         self.settle_only()
 
     def flatten(self) -> None:
-        """Sell every position at the market, whatever the latch says."""
+        """Sell every position at the market, whatever the latch says; in pieces, if need be.
+
+        One that cannot be asked about stops no other.
+        """
+        for market in sorted(self.state.positions):
+            with suppress(ExchangeUnavailable):
+                self._flatten(market)
+
+    def _flatten(self, market: str) -> None:
         # One time for all rounds: what was refused is known by the time at which it was tried.
         now = self._clock.now_ms()
-        for market in sorted(self.state.positions):
-            self.pursue(partial(flatten, market=market, rules=self._rules, time=now))
+        for piece in range(PIECES_MAX):
+            before = self.state.positions[market].sellable
+            self.pursue(partial(flatten, market=market, rules=self._rules, time=now + piece))
+            if self.state.positions[market].sellable in (ZERO, before):
+                return
 
     def is_armed(self) -> bool:
         """Return whether the emergency stop lets us trade."""

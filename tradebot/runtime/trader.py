@@ -90,7 +90,7 @@ class Trader:
         Raises ExchangeUnavailable; what was not read, or not decided for that, is by the next tick.
         """
         try:
-            self.session.settle(before_stops=self._switch)
+            unread = self._settled()
             # Comparing takes seconds, in which the price of a signal moves on: it comes after,
             # unless nobody knows what has happened meanwhile.
             is_first = self._reconciler is not None and self._reconciler.is_lost
@@ -102,9 +102,24 @@ class Trader:
             if self._reconciler is not None:
                 self._reconciler.lost()
             raise
+        failed = failed or unread
         if failed is not None:
             raise failed
         return ticked
+
+    def _settled(self) -> ExchangeUnavailable | None:
+        """Settle what is out; return why an order could not be asked about.
+
+        One such order keeps no other market from being decided. Raises ExchangeUnavailable where
+        nothing was answered.
+        """
+        try:
+            self.session.settle(before_stops=self._switch)
+        except ExchangeUnavailable as error:
+            if not self.session.is_reached():
+                raise
+            return error
+        return None
 
     def _compare(self, now_ms: int) -> ExchangeUnavailable | None:
         """Compare books and exchange where it is time to; return why that could not be."""

@@ -327,3 +327,12 @@ def test_more_than_the_exchange_takes_at_once_is_sold_in_pieces() -> None:
     (action,) = flatten(state, BTC, rules(), time=NOW)
     assert isinstance(action, Place)
     assert action.order.intent.quantity == d("1.5")
+
+
+def test_stop_stays_where_what_it_guards_is_worth_too_little_for_a_new_order() -> None:
+    """Symptom: the price fell, the stop was cancelled as idle, and the position never sold."""
+    held = position("2 @ 100", opened_at=START, stop="70")
+    state = _held(stop_order("sell 2 BTC @ 70"), position_=held)
+    state = replace(state, markets={BTC: replace(state.markets[BTC], notional_min=d(500))})
+    assert _decided(state, GUARDED, exposure=None) == ()
+    assert _decided(state, GUARDED, exposure=FLAT) == ()

@@ -3,77 +3,28 @@
 At 100 the stop belongs at 95. Seconds count from the entry's fill.
 """
 
-from collections.abc import Iterator
-
 import pytest
 
+from tests.support.bare import (
+    AIMED,
+    STOPPED,
+    in_doubt,
+    pages,
+    refused,
+    restarted,
+    resting,
+    wake,
+    wakes,
+)
 from tests.support.bot import FLAT, LONG, NOW, Bot
-from tests.support.builders import BTC, d, fill, report, rules
-from tradebot.engine.state import fold
+from tests.support.builders import BTC, ETH, d, fill, report, rules
+from tradebot.errors import ExchangeUnavailable
 from tradebot.model import event as ev
-from tradebot.model.account import TradingState
-from tradebot.model.order import Approved, Leg, OrderStatus, Outcome, Unsent
+from tradebot.model.order import Leg, OrderStatus, Outcome, Unsent
 from tradebot.ports import AlertLevel
-from tradebot.runtime.session import Session
 from tradebot.runtime.telling import news
 
-STOPPED = rules(stop_ppm=50_000)
-AIMED = rules(stop_ppm=50_000, target_ppm=100_000)
 BOTH, SALE = ["stop", "exit"], ["exit"]
-
-
-def wake(bot: Bot, second: int) -> list[str]:
-    """Settle at this second; return the legs that were placed."""
-    before = len(bot.broker.placed)
-    bot.clock.now = NOW + second * 1000
-    bot.session.settle()
-    return [each.intent.leg.value for each in bot.broker.placed[before:]]
-
-
-def wakes(bot: Bot, until: int) -> Iterator[tuple[int, list[str]]]:
-    """Settle every two seconds, up to and with this one; yield what each look placed."""
-    first = (bot.clock.now - NOW) // 1000 + 2
-    for second in range(first, until + 1, 2):
-        yield second, wake(bot, second)
-
-
-def refused() -> Bot:
-    """Return a bot whose entry filled, and whose every other order is refused."""
-    bot = Bot("filled", *["rejected"] * 200, by=STOPPED)
-    bot.step()
-    assert [each.intent.leg for each in bot.broker.placed] == [Leg.ENTRY, Leg.STOP, Leg.EXIT]
-    return bot
-
-
-def in_doubt() -> Bot:
-    """Return a bot whose entry filled, and whose stop has no answer."""
-    bot = Bot("filled", "unknown", by=STOPPED)
-    bot.step()
-    assert bot.order(Leg.STOP).status is OrderStatus.UNKNOWN
-    return bot
-
-
-def restarted(bot: Bot) -> Bot:
-    """Return the bot in a new process: all but journal and exchange is gone."""
-    bot.session = Session(
-        fold(bot.journal.events()),
-        rules=STOPPED,
-        broker=bot.broker,
-        journal=bot.journal,
-        clock=bot.clock,
-        latch=bot.latch,
-        tokens=bot.tokens,
-        tell=lambda event, state: None,
-    )
-    return bot
-
-
-def pages(bot: Bot) -> list[ev.PositionUnprotected]:
-    return [each for each in bot.journal.kept if isinstance(each, ev.PositionUnprotected)]
-
-
-def resting(bot: Bot) -> list[str]:
-    return [each.leg.value for each in bot.state.orders.of(BTC)]
 
 
 # --- protecting, exiting, calling ----------------------------------------------------------------
@@ -179,48 +130,26 @@ def test_late_fill_whose_stop_is_refused_calls_the_owner_by_the_time_of_the_fill
     assert [(each.at, each.since) for each in pages(bot)] == [(NOW + 40_000, NOW)]
 
 
-def test_bot_that_was_stopped_tries_nothing() -> None:
-    bot = refused()
-    bot.latch.armed = False
-    bot.session.halt("the emergency stop is latched")
-    assert bot.session.is_over()
-    assert [legs for _, legs in wakes(bot, 60)] == [[]] * 30
-    assert pages(bot) == []
+def test_market_that_cannot_be_asked_about_keeps_no_other_bare() -> None:
+    """Symptom: BTC's order could not be read, and ETH's stop waited for 42 seconds."""
+    bot = Bot("filled", "rejected", "rejected", "filled", "rejected", "rejected",
+              by=rules(stop_ppm=50_000, fraction_ppm=400_000), markets=2)  # fmt: skip
+    bot.step_all("100 100")
+    bot.broker.script = ["accepted"] * 9
+    bot.broker.prices = {}
+    first = next(iter(bot.state.orders.unsettled.values()), None)
+    assert first is None
+    asked = bot.session._guard._deal_with
 
+    def broken(market: str) -> None:
+        if market == BTC:
+            raise ExchangeUnavailable("no answer")
+        asked(market)
 
-def test_bot_that_halted_itself_places_stops_and_sells_nothing_until_its_owner_was_called() -> None:
-    bot = refused()
-    bot.session.halt("an order was found twice")
-    assert bot.latch.suspended == "an order was found twice"
-    assert not bot.session.is_over()
-    legs = [leg for _, each in wakes(bot, 40) for leg in each]
-    assert set(legs) == {"stop"}
-    assert [each.since for each in pages(bot)] == [NOW]
-    assert bot.session.is_over()
-
-
-def test_bot_that_halted_itself_is_over_once_its_stop_rests() -> None:
-    bot = refused()
-    bot.session.halt("an order was found twice")
-    bot.broker.script = ["accepted"]
-    list(wakes(bot, 2))
-    assert bot.session.is_over()
-    assert resting(bot) == ["stop"]
-
-
-def test_more_bought_than_asked_for_is_guarded_before_the_halted_bot_ends() -> None:
-    """Symptom: an over-fill halted the bot, and what it had bought stayed without a stop."""
-
-    def too_much(approved: Approved) -> Outcome:
-        return report(approved.order_id, OrderStatus.FILLED, fill("10.5 @ 100"))
-
-    bot = Bot(too_much, "accepted", by=STOPPED)
-    bot.step()
-    assert bot.state.trading is TradingState.HALTED
-    assert bot.latch.diary.index("latch: suspended") < bot.diary.index("disk: fill_booked")
-    bot.session.settle()
-    assert bot.order(Leg.STOP).quantity == d("10.5")
-    assert bot.session.is_over()
+    bot.session._guard._deal_with = broken  # type: ignore[method-assign]  # one market fails
+    with pytest.raises(ExchangeUnavailable):
+        wake(bot, 2)
+    assert [each.leg for each in bot.state.orders.of(ETH)] == [Leg.STOP]
 
 
 def test_target_without_a_stop_is_placed_again_and_nobody_is_called() -> None:

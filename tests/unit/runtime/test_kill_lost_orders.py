@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from tests.support.bot import NOW
 from tests.support.bot import Bot as FakeBot
-from tests.support.builders import BTC, rules
+from tests.support.builders import BTC, ETH, rules
 from tests.support.fakes import FakeClock
 from tradebot.model.order import Leg, OrderStatus
 from tradebot.runtime.kill import Killed, _clear_with
@@ -33,3 +33,19 @@ def test_orders_that_the_exchange_lost_do_not_keep_a_position_from_being_sold() 
     assert result.sold == {BTC: held}
     assert result.left == {}
     assert result.problems == []
+
+
+def test_order_that_cannot_be_read_keeps_no_other_from_being_cancelled_and_sold() -> None:
+    """Symptom: one answer of 503, and `kill --flatten` cancelled nothing and sold nothing."""
+    bot = FakeBot("filled", "accepted", "unknown", "filled", by=rules(stop_ppm=50_000,
+                  fraction_ppm=400_000), markets=2)  # fmt: skip
+    bot.step_all("100 100")
+    doubtful = next(each for each in bot.state.orders.unsettled.values() if each.market == ETH)
+    bot.broker.unreachable = {doubtful.id}
+    bot.broker.script = ["filled"] * 4
+    result = Killed()
+    _clear_with(Reopened(bot.session, bot.clock), result, is_flattening=True)  # type: ignore[arg-type]  # all that it uses
+    assert list(result.sold) == [BTC]
+    assert result.cancelled == 1
+    assert result.problems[0] == "the exchange cannot be reached"
+    assert "not flat" in " ".join(result.problems) or not bot.state.positions.get(ETH)

@@ -1,5 +1,7 @@
 """Sales in doubt: asked about at every look, never joined by a second, protected once resolved."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.support.bot import FLAT, LONG, NOW, Bot
@@ -28,6 +30,20 @@ def _with_stop_in_doubt(*, is_oco: bool = False) -> Bot:
     bot = Bot(*script, by=BOTH if is_oco else STOPPED)
     bot.step()
     return bot
+
+
+def reconfigured(bot: Bot) -> ev.SessionReconfigured:
+    """Return the event of a start with another strategy."""
+    started = bot.state.started
+    assert started is not None
+    return ev.SessionReconfigured(
+        at=NOW,
+        timeframe_ms=started.timeframe_ms,
+        markets=started.markets,
+        strategy="another",
+        config_hash="other",
+        version="1",
+    )
 
 
 def _with_exit_in_doubt() -> Bot:
@@ -135,6 +151,29 @@ def test_late_exit_that_is_refused_brings_the_stop_back_and_is_tried_ever_more_r
             resting = [each.leg for each in bot.state.orders.of(BTC)]
             assert resting == ([Leg.STOP] if len(sales) < 4 else [])
     assert sales == [3671, 3681, 3701, 3741]
+    assert not bot.state.positions[BTC].is_open
+
+
+def test_late_exit_waits_for_the_newest_candle_and_another_strategy_owes_none() -> None:
+    """Symptom: hours after a flat signal a restart sold, while the newest signal was long."""
+    bot = Bot("filled", "accepted", by=STOPPED)
+    bot.step()
+    bot.broker.script = ["rejected", "accepted", "filled"]
+    bot.step("100", FLAT, 2)
+    placed = len(bot.broker.placed)
+    _look(bot, 2 * 3600)
+    assert len(bot.broker.placed) == placed, "a candle has closed since"
+    bot.session.record([reconfigured(bot)])
+    assert not bot.state.feed.unwanted
+
+
+def test_flatten_sells_in_as_many_pieces_as_the_exchange_asks_for() -> None:
+    bot = Bot("filled", by=rules(), markets=1)
+    bot.step()
+    market = replace(bot.state.markets[BTC], quantity_max=d(4))
+    bot.session.state = replace(bot.state, markets={BTC: market})
+    bot.session.flatten()
+    assert [each.intent.quantity for each in bot.broker.placed[1:]] == [d(4), d(4), d(2)]
     assert not bot.state.positions[BTC].is_open
 
 

@@ -155,6 +155,20 @@ def test_failed_comparison_keeps_no_exit_waiting_and_is_told(is_lost: bool) -> N
     assert made.bot.order(Leg.EXIT).status is OrderStatus.FILLED
 
 
+def test_order_that_cannot_be_read_keeps_no_candle_from_being_decided() -> None:
+    """Symptom: one unreadable order, and every market stood still for hours, without a word."""
+    made = held()
+    traded = Traded(made)
+    traded.trader.start(NOW)
+    stop = made.bot.order(Leg.STOP)
+    made.broker.reports[stop.id] = report(stop, OrderStatus.CANCELLED)
+    made.broker.unreachable = {stop.id}
+    traded.feed.close(NOW + HOUR, LONG)
+    with pytest.raises(ExchangeUnavailable):
+        traded.tick(HOUR)
+    assert made.bot.state.feed.latest == NOW + HOUR
+
+
 def test_lost_connection_is_followed_by_a_comparison() -> None:
     made = held()
     traded = Traded(made)
