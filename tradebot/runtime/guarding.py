@@ -100,6 +100,8 @@ class Guard:
         self._cancels: dict[str, int] = {}
         # Of exits that are late: when to try again, and how long that was put off.
         self._late: dict[str, tuple[int, int]] = {}
+        # When the candles were last asked for, and all that came was heard.
+        self.informed_at = 0
         # An orderly stop: what is held is guarded, and no sale begins that nobody would see end.
         self.is_leaving = False
         # Since when the exchange could not be asked about our orders.
@@ -284,7 +286,8 @@ class Guard:
         """
         state, now = self._session.state, self._clock.now_ms()
         assert state.started is not None, "a session has started"
-        is_heard = now < state.feed.latest + state.started.timeframe_ms
+        frame = state.started.timeframe_ms
+        is_heard = now < state.feed.latest + frame or self.informed_at >= now - now % frame
         owed = {
             market
             for market in state.feed.unwanted

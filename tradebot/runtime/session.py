@@ -209,6 +209,10 @@ class Session:
         """Return whether the exchange did not answer when it was last asked of our orders."""
         return self._guard.is_blind()
 
+    def informed(self, now_ms: int) -> None:
+        """Hear that every candle which had closed by now, and is there, was put before us."""
+        self._guard.informed_at = now_ms
+
     def settle_only(self) -> None:
         """Book what happened to unsettled orders, and act on none of it. Raises as `settle`."""
         self._settler.settle()

@@ -159,6 +159,7 @@ class Trader:
             self._is_unfinished = True
             self._step(closed_at, readings, is_missed)
             self._is_unfinished = False
+        self.session.informed(now_ms)
         self._switch()
         return Ticked(tuple(decided), tuple(missed))
 

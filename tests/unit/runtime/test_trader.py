@@ -169,6 +169,20 @@ def test_order_that_cannot_be_read_keeps_no_candle_from_being_decided() -> None:
     assert made.bot.state.feed.latest == NOW + HOUR
 
 
+def test_late_exit_does_not_wait_for_a_candle_that_is_not_made() -> None:
+    made = held()
+    traded = Traded(made)
+    traded.trader.start(NOW)
+    made.broker.script = ["rejected", "accepted", "filled"]
+    traded.feed.close(NOW + HOUR, FLAT)
+    traded.tick(HOUR)
+    assert made.bot.state.positions[BTC].is_open
+    traded.tick(HOUR)
+    assert made.bot.state.positions[BTC].is_open, "a candle may have closed: it is asked for first"
+    traded.tick(10_000)
+    assert not made.bot.state.positions[BTC].is_open
+
+
 def test_lost_connection_is_followed_by_a_comparison() -> None:
     made = held()
     traded = Traded(made)
