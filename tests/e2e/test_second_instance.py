@@ -69,6 +69,11 @@ def test_second_bot_of_the_same_user_is_locked_out_from_whatever_folder(
         assert one.process.poll() is None, "the first one goes on"
     with account.bot(other) as two:
         two.hear("BUY ")
+        # Symptom: from another folder of the account it cancelled the stop and sold the coins.
+        monkeypatch.chdir(folder)
+        words = ("reconcile", "close", "--reason", "x", *account.unlock)
+        assert "trades this account on this host" in typed(*words, code=8).err
+        assert account.status()["open_orders"] == 1
 
 
 @pytest.mark.long

@@ -87,6 +87,20 @@ def test_every_test_that_a_document_names_exists(document: str) -> None:
     assert not missing, "rename it in the document, or write the test"
 
 
+def broken_links(document: Path) -> list[str]:
+    """Return the places in the project that a document links to and that are not there."""
+    text = document.read_text(encoding="utf-8")
+    links = re.findall(r"\]\((?!https?:)([^)#]*)(?:#[^)]*)?\)", text)
+    return [link for link in links if link and not (document.parent / link).exists()]
+
+
+def test_every_link_leads_somewhere() -> None:
+    documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")]
+    assert len(documents) > 5
+    broken = {str(each.relative_to(ROOT)): broken_links(each) for each in documents}
+    assert not {name: links for name, links in broken.items() if links}
+
+
 def test_every_claim_of_the_readme_names_a_test() -> None:
     claims = section(README.read_text(encoding="utf-8"), "Claims, and the tests that prove them")
     rows = [line for line in claims.splitlines() if line.startswith("| ")][1:]

@@ -105,14 +105,16 @@ def _session_reconfigured(state: State, event: ev.SessionReconfigured) -> State:
     )
     # Markets of the past stay known: their coins and rests are still ours.
     markets = {**state.markets, **{market.name: market for market in event.markets}}
-    state = replace(state, feed=replace(state.feed, unwanted=frozenset()))  # It may differ.
-    return replace(state, started=started, markets=markets, scales=scales(markets.values()))
+    known, feed = scales(markets.values()), state.feed
+    if event.config_hash != state.started.config_hash:
+        feed = replace(feed, unwanted=frozenset())  # Of what to keep, each has its opinion.
+    return replace(state, started=started, markets=markets, scales=known, feed=feed)
 
 
 def _journal_moved(state: State, event: ev.JournalMoved) -> State:
     assert state.started is not None, "a session starts before its journal moves"
-    started = replace(state.started, place=event.place, instance=event.instance)
-    return replace(state, started=started)
+    began = replace(state.started, place=event.place, instance=event.instance)
+    return replace(state, started=began)
 
 
 def _candles_closed(state: State, event: ev.CandlesClosed) -> State:
@@ -303,9 +305,9 @@ def _book(state: State, event: ev.FillBooked) -> State:
     before = state.positions.get(event.market, Position())
     position, changes = book_fill(market, before, event.side, event.fill)
     balances = dict(state.balances)
-    third_fees, coin = state.third_fees, event.fill.fee_asset
+    fees, coin = state.third_fees, event.fill.fee_asset
     if is_third_coin(market, event.fill):
-        third_fees = {**third_fees, coin: third_fees.get(coin, Decimal(0)) + event.fill.fee}
+        fees = {**fees, coin: fees.get(coin, Decimal(0)) + event.fill.fee}
     if coin not in (market.base, market.quote, *balances):
         # Nobody has told how much there is of it: a balance of less than nothing is no fact.
         del changes[coin]
@@ -313,9 +315,7 @@ def _book(state: State, event: ev.FillBooked) -> State:
         balances[asset] = balances.get(asset, Decimal(0)) + change
     positions = {**state.positions, event.market: position}
     feed = _spent(state.feed, event.market, before, position)
-    return replace(
-        state, balances=balances, positions=positions, feed=feed, third_fees=third_fees
-    )
+    return replace(state, balances=balances, positions=positions, feed=feed, third_fees=fees)
 
 
 def _spent(feed: Feed, market: str, before: Position, after: Position) -> Feed:

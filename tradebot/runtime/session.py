@@ -250,8 +250,9 @@ class Session:
         return self._guard.may_leave()
 
     def page_left(self) -> None:
-        """Call the owner for what is left without its stop."""
-        self._guard.page_left()
+        """Call the owner for what is left without its stop, but by the emergency stop's doing."""
+        if self.is_armed():
+            self._guard.page_left()
 
     def cancel_own(self) -> None:
         """Cancel what the exchange still shows of ours, whether the journal knows it or not."""

@@ -62,6 +62,11 @@ def test_bot_that_leaves_waits_for_its_stop_and_calls_the_owner_where_it_has_non
     assert bot.session.leave()
     bot.session.page_left()
     assert pages(bot) == []
+    killed = refused()
+    killed.latch.armed = False
+    assert killed.session.leave(), "what the emergency stop cancels is meant to be"
+    killed.session.page_left()
+    assert pages(killed) == []
     bare = refused()
     bare.clock.now += 1_000
     assert not bare.session.leave()

@@ -32,16 +32,16 @@ def _with_stop_in_doubt(*, is_oco: bool = False) -> Bot:
     return bot
 
 
-def reconfigured(bot: Bot) -> ev.SessionReconfigured:
-    """Return the event of a start with another strategy."""
+def _reconfigured(bot: Bot, config_hash: str) -> ev.SessionReconfigured:
+    """Return the event of a start under other terms: the exchange's, or the owner's."""
     started = bot.state.started
     assert started is not None
     return ev.SessionReconfigured(
         at=NOW,
         timeframe_ms=started.timeframe_ms,
         markets=started.markets,
-        strategy="another",
-        config_hash="other",
+        strategy=started.strategy,
+        config_hash=config_hash,
         version="1",
     )
 
@@ -154,7 +154,7 @@ def test_late_exit_that_is_refused_brings_the_stop_back_and_is_tried_ever_more_r
     assert not bot.state.positions[BTC].is_open
 
 
-def test_late_exit_waits_for_the_newest_candle_and_another_strategy_owes_none() -> None:
+def test_late_exit_waits_for_the_newest_candle_and_another_configuration_owes_none() -> None:
     """Symptom: hours after a flat signal a restart sold, while the newest signal was long."""
     bot = Bot("filled", "accepted", by=STOPPED)
     bot.step()
@@ -163,7 +163,10 @@ def test_late_exit_waits_for_the_newest_candle_and_another_strategy_owes_none() 
     placed = len(bot.broker.placed)
     _look(bot, 2 * 3600)
     assert len(bot.broker.placed) == placed, "a candle has closed since"
-    bot.session.record([reconfigured(bot)])
+    assert bot.state.started is not None
+    bot.session.record([_reconfigured(bot, bot.state.started.config_hash)])
+    assert bot.state.feed.unwanted == {BTC}, "the exchange's new rules change no opinion"
+    bot.session.record([_reconfigured(bot, "another")])
     assert not bot.state.feed.unwanted
 
 
