@@ -1,6 +1,6 @@
 """The broker under the sandbox's faults: what it believes, and what the exchange holds then."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -31,8 +31,9 @@ STOPPED = replace(order("sell 1 BTC @ 90", order_id="tb-stop"), sent_at=at(2))
 class Place:
     """A broker, the sandbox it trades on, and its book."""
 
-    def __init__(self, text: str) -> None:
-        self.book: Book = book("100 " * 30, cash={"USDT": "1000", "BTC": "2"}, hours=2)
+    def __init__(self, text: str, *, others: Mapping[str, str] | None = None) -> None:
+        cash = {"USDT": "1000", "BTC": "2"}
+        self.book: Book = book("100 " * 30, cash=cash, hours=2, others=others)
         self.server = SandboxServer(
             self.book,
             api_key=KEY,

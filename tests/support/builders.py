@@ -50,6 +50,7 @@ def market(
     taker_ppm: int = 1000,
     fee_asset: FeeAsset = FeeAsset.RECEIVED,
     exchange: str = "binance",
+    is_trading: bool = True,
 ) -> Market:
     """Return a market; the smallest quantity is one step unless told."""
     base, quote = symbol.split("/")
@@ -64,6 +65,7 @@ def market(
         maker_ppm=maker_ppm,
         taker_ppm=taker_ppm,
         fee_asset=fee_asset,
+        is_trading=is_trading,
     )
 
 

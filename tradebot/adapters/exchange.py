@@ -4,6 +4,7 @@ Reads are retried a few times, orders never.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from math import ceil, isfinite
 from typing import Any, TypeVar
@@ -68,10 +69,18 @@ class ExchangeReader:
             raise self._broken("its time", answer)
         return answer
 
-    def markets(self, symbols: Sequence[str], timeframe_ms: int) -> dict[str, Market]:
+    def markets(
+        self,
+        symbols: Sequence[str],
+        timeframe_ms: int,
+        *,
+        kept: Mapping[str, Market] | None = None,
+    ) -> dict[str, Market]:
         """Return the rules of the wanted markets, by symbol, with this account's fees.
 
-        Raises ConfigError naming a market or timeframe that the exchange does not serve.
+        `kept` are the rules of markets in which something is held or out: where the exchange has
+        paused or delisted one they stand, and the bot must start all the same. Raises ConfigError
+        naming any other market, or a timeframe, that the exchange does not serve.
         """
         listed = self._read("load_markets", what="its markets")
         if not isinstance(listed, dict) or not listed:
@@ -82,7 +91,16 @@ class ExchangeReader:
                 f"{self._client.exchange} serves no {name} candles",
                 hint=f"set [bot] timeframe to one of {', '.join(self._client.raw.timeframes)}",
             )
-        return {symbol: self._market(symbol, listed) for symbol in symbols}
+        found = {}
+        for symbol in symbols:
+            known = (kept or {}).get(symbol)
+            is_paused = known is not None and not _is_trading(listed.get(symbol))
+            found[symbol] = (
+                replace(known, is_trading=False)
+                if known is not None and is_paused
+                else self._market(symbol, listed)
+            )
+        return found
 
     def _market(self, symbol: str, listed: Mapping[str, Any]) -> Market:
         entry = listed.get(symbol)
@@ -145,17 +163,20 @@ class ExchangeReader:
     ) -> dict[str, CandleTable]:
         """Return the newest closed candles of several markets, up to `wanted[symbol]` of each.
 
+        A market that the exchange no longer lists is left out: it keeps no other from trading.
         Raises ExchangeUnavailable; an answer that is not candles counts as no answer.
         """
         name = timeframe_name(timeframe_ms)
         tables = {}
         for symbol, answer in self._fetch_rows(wanted, name).items():
+            if isinstance(answer, ccxt.BadSymbol):
+                continue
             table = _table(symbol, timeframe_ms, answer, self._client.exchange)
             closed = table.between(0, now_ms - timeframe_ms + 1)
             tables[symbol] = closed.last(wanted[symbol])
         return tables
 
-    def _fetch_rows(self, wanted: Mapping[str, int], name: str) -> dict[str, list[Any]]:
+    def _fetch_rows(self, wanted: Mapping[str, int], name: str) -> dict[str, Any]:
         def fetch() -> list[Any]:
             # One more than wanted: the newest may not have closed.
             calls = [
@@ -166,7 +187,7 @@ class ExchangeReader:
             ]
             answers = self._client.gather(calls)
             for answer in answers:
-                if isinstance(answer, BaseException):
+                if isinstance(answer, BaseException) and not isinstance(answer, ccxt.BadSymbol):
                     raise answer
             return answers
 
@@ -183,6 +204,10 @@ class ExchangeReader:
             f"{self._client.exchange} answered rubbish when asked for {what}: {str(answer)[:80]!r}",
             hint="a proxy or captive portal may be answering in its place",
         )
+
+
+def _is_trading(entry: Mapping[str, Any] | None) -> bool:
+    return entry is not None and bool(entry.get("spot")) and entry.get("active") is not False
 
 
 def _smallest_maximum(limits: Mapping[str, Any]) -> Decimal | None:

@@ -14,6 +14,8 @@ def close_out(
     state: State, market: str, rules: Rules, *, time: int, reason: str
 ) -> tuple[Action, ...]:
     """Return what ends a market: the cancel of what rests there, then the sale, once at a time."""
+    if not state.markets[market].is_trading:
+        return ()  # A sale would be refused, and what guards the position be gone.
     orders = state.orders.of(market)
     resting = next((order for order in orders if order.status in RESTING), None)
     if resting is not None:

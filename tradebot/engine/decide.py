@@ -64,7 +64,7 @@ def decide(
         if exposure_ppm is None or exposure_ppm <= 0 or market in state.feed.spent:
             return ()
         return _enter(state, market, candle, exposure_ppm, rules, is_contiguous, why)
-    if state.trading is HALTED:
+    if state.trading is HALTED or not state.markets[market].is_trading:
         return ()  # What guards it stays: no sale would be let through in its stead.
     level = stop_level(position, state.scales[market], rules, candle)
     reason = exit_reason(position, candle, exposure_ppm, rules, level)

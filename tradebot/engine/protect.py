@@ -101,6 +101,8 @@ def sell_out(
 def _sold(
     state: State, market: str, position: Position, rules: Rules, *, time: int, reason: str
 ) -> tuple[Action, ...]:
+    if not state.markets[market].is_trading:
+        return ()  # What rests waits for the market to open; a sale would be refused.
     resting = resting_protection(state.orders.of(market))
     if resting is not None:
         return (Cancel(resting, reason),)

@@ -101,6 +101,8 @@ def _check(
         return None
     if state.trading is TradingState.REDUCING:
         return _refused(intent, "trading_reducing", 0, 1, "only exits are allowed")
+    if not market.is_trading:
+        return _refused(intent, "market_paused", 0, 1, "the exchange does not trade it now")
     closed = closed_to_entries(state, intent.market)
     if closed:
         return _refused(intent, "market_locked", 0, 1, closed)

@@ -38,7 +38,8 @@ class Candle(NamedTuple):
 class Market:
     """The rules of one market, as the exchange states them.
 
-    Fees in parts per million of the notional.
+    Fees in parts per million of the notional. One that does not trade now, or is listed no more,
+    has the rules that were known last: what is held there is kept in the books.
     """
 
     exchange: str
@@ -52,6 +53,7 @@ class Market:
     taker_ppm: int
     fee_asset: FeeAsset = FeeAsset.RECEIVED
     quantity_max: Decimal | None = None
+    is_trading: bool = True
 
     def __post_init__(self) -> None:
         if self.tick <= 0 or self.step <= 0:

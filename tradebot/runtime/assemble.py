@@ -32,6 +32,7 @@ from tradebot.runtime.runs import Run
 from tradebot.runtime.session import Listener, Session
 from tradebot.runtime.terms import (
     agreed_terms,
+    busy_markets,
     check_same_bot,
     check_same_terms,
     place_of,
@@ -272,7 +273,7 @@ def _over_ccxt(
     broker = CcxtBroker(client, prefix=prefix, tokens=tokens, clock=clock)
     # Ending needs no market's rules, and must not fail for one that is halted or delisted.
     symbols = () if parts.is_ending else config.bot.markets
-    markets = list(reader.markets(symbols, interval).values())
+    markets = list(reader.markets(symbols, interval, kept=busy_markets(state)).values())
     latch = FileLatch(config.paths.logs / "latch", clock)
     session = _session(
         config,

@@ -128,9 +128,7 @@ def reconfigured(
     if is_same and started.config_hash == config.digest():
         return []
     for name, known in state.markets.items():
-        position = state.positions.get(name)
-        is_busy = (position is not None and position.is_open) or bool(state.orders.of(name))
-        if name not in terms and is_busy:
+        if name not in terms and is_busy(state, name):
             raise ConfigError(
                 f"{known.symbol} is no longer in [bot] markets, but has a position or an order",
                 hint="put it back, and end the position first",
@@ -150,6 +148,19 @@ def reconfigured(
             version=__version__,
         )
     ]
+
+
+def busy_markets(state: State) -> dict[str, Market]:
+    """Return the rules of the markets in which something is held or out, by symbol."""
+    return {
+        known.symbol: known for name, known in state.markets.items() if is_busy(state, name)
+    }
+
+
+def is_busy(state: State, market: str) -> bool:
+    """Return whether a market has a position or an order."""
+    position = state.positions.get(market)
+    return (position is not None and position.is_open) or bool(state.orders.of(market))
 
 
 def check_same_bot(config: Config, state: State) -> None:

@@ -74,6 +74,15 @@ def test_no_entry_after_a_missing_candle_but_exits_pass() -> None:
     assert refused.message == "BTC/USDT: the candle before this one is missing"
 
 
+def test_no_entry_where_the_exchange_does_not_trade() -> None:
+    state = state_with(market(is_trading=False), positions={BTC: position("1 @ 100")})
+    assert _refused(state, "sell 1 BTC @ 100", rules()) is None
+    refused = _refused(state, "buy 1 BTC @ 100", rules())
+    assert refused is not None
+    assert (refused.control, refused.limit, refused.value) == ("market_paused", 0, 1)
+    assert refused.message == "BTC/USDT: the exchange does not trade it now"
+
+
 def test_quantity_minimum_holds_for_entries_and_exits() -> None:
     in_quote = market(quantity_min="0.5", fee_asset=FeeAsset.QUOTE)
     state = state_with(in_quote, positions={BTC: position("1 @ 100")})
