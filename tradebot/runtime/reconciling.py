@@ -258,6 +258,8 @@ class Reconciler:
                 sure.append(each)
             else:
                 self._doubts[each.name] = first, each
+        # Those that stand come last: many of them must not keep a new one from being named.
+        sure.sort(key=lambda each: state.differences.is_found(*each.name))
         for each in sure[:NAMED_MAX]:
             self._act(each)
 

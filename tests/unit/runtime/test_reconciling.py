@@ -13,7 +13,7 @@ from tradebot.model.account import TradingState
 from tradebot.model.codec import kind_of
 from tradebot.model.event import Resolution
 from tradebot.model.order import Leg, ListedFill, OrderStatus, Side
-from tradebot.runtime.reconciling import Reconciler
+from tradebot.runtime.reconciling import NAMED_MAX, Reconciler
 
 # --- what counts --------------------------------------------------------------------------------
 
@@ -241,6 +241,17 @@ def test_order_of_ours_that_the_journal_does_not_know_halts_at_once() -> None:
     assert isinstance(changed, ev.TradingStateChanged)
     assert "another tradebot trades this account" in changed.reason
     assert set(made.bot.state.differences.found) == {("order_not_in_journal", "tb-9")}
+
+
+def test_many_differences_that_stand_hide_no_new_one() -> None:
+    made = held()
+    made.broker.listed_orders_made = [
+        unknown_order(order_id=f"tb-{number}", exchange_id=str(number)) for number in range(25)
+    ]
+    made.look()
+    assert len(made.told(ev.DifferenceFound)) == NAMED_MAX
+    made.look()
+    assert len(made.told(ev.DifferenceFound)) == 25
 
 
 def test_start_refuses_where_another_bot_trades() -> None:
