@@ -94,7 +94,7 @@ def backtest(source: str, strategy: str) -> dict[str, Any]:
 def journal(folder: str, count: str) -> dict[str, Any]:
     """Append the events of a backtest one by one, as a bot does, then replay them."""
     from tradebot.adapters.journal import SqliteJournal, verify
-    from tradebot.engine.state import fold
+    from tradebot.engine.apply import fold
     from tradebot.model.event import Event
 
     events: list[Event] = _events(int(count))

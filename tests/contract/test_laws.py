@@ -8,7 +8,8 @@ import pytest
 from tests.support.shared_data import ALL_FILES, candle_file
 from tests.support.worlds import Case, backtested, case, gappy_case, random_case, traded
 from tradebot.adapters.candle_files import read_candles
-from tradebot.engine.state import State, fold
+from tradebot.engine.apply import fold
+from tradebot.engine.state import State
 from tradebot.model.event import (
     CandlesClosed,
     Event,

@@ -9,7 +9,8 @@ from tests.support.builders import BTC, HOUR, candle, d, market, rules, started
 from tests.support.fakes import FakeClock, FakeLatch, RecordingJournal, TokensForAll
 from tests.support.pieces import taken
 from tests.support.sandbox import at
-from tradebot.engine.state import State, fold
+from tradebot.engine.apply import fold
+from tradebot.engine.state import State
 from tradebot.model.order import Leg, OrderStatus
 from tradebot.runtime.session import Session
 

@@ -18,9 +18,10 @@ from tests.support.sandbox_faults import plan
 from tradebot.adapters.broker import CcxtBroker
 from tradebot.adapters.gate_tokens import GateTokens
 from tradebot.adapters.journal import MemoryJournal
+from tradebot.engine.apply import fold
 from tradebot.engine.remedies import CAUSE
 from tradebot.engine.risk import namespace
-from tradebot.engine.state import State, fold
+from tradebot.engine.state import State
 from tradebot.errors import BooksDisagree
 from tradebot.model import event as ev
 from tradebot.model.account import TradingState

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from tradebot.engine.state import State, apply, fold
+from tradebot.engine.apply import apply, fold
+from tradebot.engine.state import State
 from tradebot.model.account import TradingState
 from tradebot.model.codec import decode, encode
 from tradebot.model.event import KINDS

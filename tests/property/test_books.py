@@ -21,7 +21,8 @@ from tests.support.builders import (
     order,
     started,
 )
-from tradebot.engine.state import State, apply, fold
+from tradebot.engine.apply import apply, fold
+from tradebot.engine.state import State
 from tradebot.errors import InvariantError
 from tradebot.model import event as ev
 from tradebot.model.codec import decode, encode, kind_of

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from tests.simulation.record import Violation
 from tradebot.adapters.journal import SqliteJournal, check_file, verify
-from tradebot.engine.state import State, fold
+from tradebot.engine.apply import fold
+from tradebot.engine.state import State
 from tradebot.errors import JournalError
 from tradebot.model.event import Event
 

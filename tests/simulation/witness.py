@@ -11,7 +11,8 @@ from tests.simulation.faulty_broker import FaultyBroker, Place
 from tests.simulation.names import is_ours
 from tests.simulation.record import Violation
 from tests.simulation.rows import There, changes_by
-from tradebot.engine.state import State, apply
+from tradebot.engine.apply import apply
+from tradebot.engine.state import State
 from tradebot.errors import JournalError
 from tradebot.model.codec import decode, encode, kind_of
 from tradebot.model.event import Event

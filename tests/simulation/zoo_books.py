@@ -7,13 +7,14 @@ from tradebot.adapters.broker import CcxtBroker
 from tradebot.adapters.gate_tokens import GateTokens
 from tradebot.adapters.journal import SqliteJournal
 from tradebot.engine import (
+    apply,
+    apply_orders,
     compare,
     compare_orders,
     reconcile,
     remedies,
     risk,
     sizing,
-    state,
     valuation,
 )
 from tradebot.model.order import ListedOrder, OrderStatus
@@ -175,7 +176,7 @@ BOOK_BUGS = (
         "a fold forgets what was adjusted",
         (
             (
-                state._balance_adjusted,
+                apply._balance_adjusted,
                 "{**state.balances, event.asset: event.after}",
                 "dict(state.balances)",
             ),
@@ -183,7 +184,13 @@ BOOK_BUGS = (
     ),
     Bug(
         "a coin that only pays fees becomes a debt",
-        ((state._book, "if coin not in (market.base, market.quote, *balances)", "if False"),),
+        (
+            (
+                apply_orders._book,
+                "if coin not in (market.base, market.quote, *balances)",
+                "if False",
+            ),
+        ),
     ),
     Bug(
         "a coin that pays fees is kept while a fill of it is not booked",

@@ -1,7 +1,7 @@
 """Bugs of how orders are decided, sent, asked about, booked and guarded, each seen by worlds."""
 
 from tests.simulation.zoo import Bug
-from tradebot.engine import booking, decide, protect, reconcile, risk, state
+from tradebot.engine import apply_orders, booking, decide, protect, reconcile, risk
 from tradebot.runtime.carrying import Carrier
 from tradebot.runtime.guarding import Guard
 from tradebot.runtime.session import Session
@@ -91,7 +91,7 @@ ORDER_BUGS = (
         "a fill is booked twice: its trade id is not looked at",
         (
             (reconcile.report_events, "if fill.trade_id not in known", "if True"),
-            (state._filled, "if fill.trade_id in order.trade_ids", "if False"),
+            (apply_orders._filled, "if fill.trade_id in order.trade_ids", "if False"),
         ),
         is_quick=True,
     ),

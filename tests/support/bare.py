@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from tests.support.bot import NOW, Bot
 from tests.support.builders import BTC, rules
-from tradebot.engine.state import fold
+from tradebot.engine.apply import fold
 from tradebot.model import event as ev
 from tradebot.model.order import Leg, OrderStatus
 from tradebot.runtime.session import Session

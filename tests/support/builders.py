@@ -9,9 +9,10 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from tradebot.engine.apply import apply
 from tradebot.engine.orders import Orders
 from tradebot.engine.settings import Rules, Sizing
-from tradebot.engine.state import Feed, State, apply
+from tradebot.engine.state import Feed, State
 from tradebot.model import event as ev
 from tradebot.model.account import Position, TradingState
 from tradebot.model.market import Candle, FeeAsset, Market

@@ -7,8 +7,9 @@ hear of it; it is gone from when its cancel was sent, or from the fill that ende
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from tradebot.engine.apply import apply
 from tradebot.engine.protect import PROTECTIVE, has_stop_at_rest
-from tradebot.engine.state import State, apply
+from tradebot.engine.state import State
 from tradebot.engine.valuation import is_held
 from tradebot.model import event as ev
 from tradebot.model.order import Leg, Order

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from tradebot.engine.state import State, apply
+from tradebot.engine.apply import apply
+from tradebot.engine.state import State
 from tradebot.engine.unprotected import Watch
 from tradebot.errors import JournalError
 from tradebot.model import event as ev

@@ -15,8 +15,9 @@ from tradebot.adapters.journal import MemoryJournal, SqliteJournal, check_file
 from tradebot.adapters.latch import FileLatch
 from tradebot.adapters.simulated import SimulatedBroker
 from tradebot.candles import CandleTable
+from tradebot.engine.apply import fold
 from tradebot.engine.risk import namespace
-from tradebot.engine.state import State, fold
+from tradebot.engine.state import State
 from tradebot.errors import ConfigError
 from tradebot.model.event import Event
 from tradebot.model.market import Market

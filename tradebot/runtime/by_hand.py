@@ -12,10 +12,11 @@ from functools import partial
 
 from tradebot.adapters.clock import WallClock
 from tradebot.adapters.journal import check_file, entries
+from tradebot.engine.apply import apply, fold
 from tradebot.engine.closing import close_out
 from tradebot.engine.compare import APART_MS, OF_COINS, Difference, symbol_of
 from tradebot.engine.remedies import adopted, found, resolved, unlocked
-from tradebot.engine.state import State, apply, fold
+from tradebot.engine.state import State
 from tradebot.errors import JournalError, UsageError
 from tradebot.model.event import DifferenceFound, Event, Resolution
 from tradebot.model.money import plain

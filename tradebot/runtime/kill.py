@@ -11,8 +11,8 @@ from decimal import Decimal
 from tradebot.adapters.clock import WallClock
 from tradebot.adapters.journal import entries
 from tradebot.adapters.latch import FileLatch
+from tradebot.engine.apply import fold
 from tradebot.engine.resolve import APART_MS
-from tradebot.engine.state import fold
 from tradebot.errors import (
     AccountLocked,
     ExchangeUnavailable,

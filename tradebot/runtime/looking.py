@@ -10,7 +10,8 @@ from decimal import Decimal
 from tradebot.adapters.clock import WallClock
 from tradebot.adapters.journal import entries
 from tradebot.adapters.latch import FileLatch
-from tradebot.engine.state import State, apply
+from tradebot.engine.apply import apply
+from tradebot.engine.state import State
 from tradebot.engine.unprotected import Unprotected, Watch
 from tradebot.errors import JournalError
 from tradebot.model.account import Position, TradingState

@@ -10,10 +10,11 @@ from decimal import Decimal
 from functools import partial
 
 from tradebot.adapters.gate_tokens import GateTokens
+from tradebot.engine.apply import apply
 from tradebot.engine.decide import decide
 from tradebot.engine.protect import flatten
 from tradebot.engine.settings import Rules
-from tradebot.engine.state import State, apply
+from tradebot.engine.state import State
 from tradebot.errors import ExchangeUnavailable
 from tradebot.model import event as ev
 from tradebot.model.account import TradingState

@@ -11,9 +11,9 @@ from tests.support.builders import (
     order,
     state_with,
 )
+from tradebot.engine.apply import apply
 from tradebot.engine.compare import Kind, Remedy, compare_coins
 from tradebot.engine.remedies import remedied
-from tradebot.engine.state import apply
 from tradebot.model import event as ev
 from tradebot.model.order import OrderStatus
 

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from tests.support.builders import BTC, closed, d, market, position, state_with
+from tradebot.engine.apply import apply
 from tradebot.engine.booking import taken_out
-from tradebot.engine.state import State, apply
+from tradebot.engine.state import State
 from tradebot.model import event as ev
 from tradebot.model.account import Position
 from tradebot.model.event import Resolution

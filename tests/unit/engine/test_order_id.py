@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.builders import ETH, d, intent, rules, started, state_with
+from tradebot.engine.apply import apply
 from tradebot.engine.risk import ORDER_PREFIX, namespace, order_id, review
-from tradebot.engine.state import State, apply
+from tradebot.engine.state import State
 from tradebot.model.event import JournalMoved
 from tradebot.model.order import Approved, Intent, Leg
 

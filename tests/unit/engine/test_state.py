@@ -23,8 +23,9 @@ from tests.support.builders import (
     stop_order,
     target_order,
 )
-from tradebot.engine import state as engine_state
-from tradebot.engine.state import State, apply, fold
+from tradebot.engine import apply_orders
+from tradebot.engine.apply import apply, fold
+from tradebot.engine.state import State
 from tradebot.engine.valuation import equity
 from tradebot.errors import InvariantError
 from tradebot.model import event as ev
@@ -289,7 +290,7 @@ def test_part_fill_of_an_order_proved_absent_makes_it_unsettled() -> None:
 def test_settled_orders_beyond_the_limit_are_forgotten_oldest_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(engine_state, "SETTLED_KEPT_MAX", 2)
+    monkeypatch.setattr(apply_orders, "SETTLED_KEPT_MAX", 2)
     state = state_with()
     for number in range(3):
         made = order(order_id=f"tb-{number}", status=OrderStatus.INTENDED)

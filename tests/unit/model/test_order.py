@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 
 from tests.support.builders import d, order, state_with
-from tradebot.engine.state import apply
+from tradebot.engine.apply import apply
 from tradebot.errors import InvariantError
 from tradebot.model import event as ev
 from tradebot.model.order import RESTING, SETTLED, TRANSITIONS, OrderStatus

@@ -2,7 +2,7 @@
 
 from tests.support.builders import START, booked, closed, d, fill, intended, order, started
 from tradebot.cli.console import result_lines
-from tradebot.engine.state import fold
+from tradebot.engine.apply import fold
 from tradebot.model import event as ev
 from tradebot.research.report import report
 from tradebot.runtime.telling import news

@@ -5,8 +5,8 @@ import pytest
 from tests.support.bot import LONG, NOW
 from tests.support.builders import BTC, d, fill, report, rules
 from tests.support.compared import EVERY, Compared, held, unknown_order
+from tradebot.engine.apply import fold
 from tradebot.engine.compare import COINS_APART_MS
-from tradebot.engine.state import fold
 from tradebot.errors import BooksDisagree
 from tradebot.model import event as ev
 from tradebot.model.account import TradingState

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.support.builders import BTC, ETH, START, d, market, order, position, state_with
-from tradebot.engine.state import apply
+from tradebot.engine.apply import apply
 from tradebot.errors import ConfigError
 from tradebot.model.event import SessionReconfigured
 from tradebot.model.market import Market

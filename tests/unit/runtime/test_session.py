@@ -15,7 +15,8 @@ from tests.support.builders import (
     report,
     rules,
 )
-from tradebot.engine.state import State, fold
+from tradebot.engine.apply import fold
+from tradebot.engine.state import State
 from tradebot.errors import InvariantError, JournalError
 from tradebot.model import event as ev
 from tradebot.model.account import TradingState

@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.bot import NOW, Bot
 from tests.support.builders import BTC, fill, report, rules
-from tradebot.engine.state import fold
+from tradebot.engine.apply import fold
 from tradebot.errors import ExchangeUnavailable
 from tradebot.model import event as ev
 from tradebot.model.order import Leg, OrderStatus

@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.bot import FLAT, LONG, NOW, Bot
 from tests.support.builders import BTC, HOUR, candle, d, fill, report, rules
-from tradebot.engine.state import fold
+from tradebot.engine.apply import fold
 from tradebot.model import event as ev
 from tradebot.model.order import Leg, Order, OrderKind, OrderStatus, Outcome, Rejection
 from tradebot.runtime.config import Config

@@ -15,8 +15,8 @@ from tests.support.builders import (
     rules,
     state_with,
 )
+from tradebot.engine.apply import fold
 from tradebot.engine.reconcile import overfilled
-from tradebot.engine.state import fold
 from tradebot.model import event as ev
 from tradebot.model.account import TradingState
 from tradebot.model.order import Approved, Fill, Leg, Order, OrderStatus, Outcome, Side

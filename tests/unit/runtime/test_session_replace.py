@@ -2,7 +2,7 @@
 
 from tests.support.bot import LONG, NOW, Bot
 from tests.support.builders import BTC, HOUR, d, fill, report, rules
-from tradebot.engine.state import fold
+from tradebot.engine.apply import fold
 from tradebot.model import event as ev
 from tradebot.model.order import (
     Approved,

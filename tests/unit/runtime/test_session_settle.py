@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.bot import FLAT, LONG, NOW, Bot
 from tests.support.builders import BTC, ETH, HOUR, candle, d, fill, report, rules
-from tradebot.engine.state import fold
+from tradebot.engine.apply import fold
 from tradebot.errors import ExchangeUnavailable, JournalError
 from tradebot.model import event as ev
 from tradebot.model.order import Leg, OrderStatus, Outcome

@@ -1,0 +1,175 @@
+"""`apply` folds events into the state.
+
+Law: `apply` is history: it never refuses, never reads a clock, and the same events always give the
+same state. An event that contradicts the order table is our own bug and raises InvariantError.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from decimal import localcontext
+from typing import Any, cast
+
+from tradebot.engine import apply_orders as orders
+from tradebot.engine.booking import taken_out
+from tradebot.engine.state import Feed, State, with_feed
+from tradebot.model import event as ev
+from tradebot.model.account import Position
+from tradebot.model.market import scales
+from tradebot.model.money import MONEY_CONTEXT
+from tradebot.model.order import OrderStatus
+
+
+def apply(state: State, event: ev.Event) -> State:
+    """Return the state after `event`."""
+    return _APPLY[type(event)](state, event)
+
+
+def fold(events: Iterable[ev.Event]) -> State:
+    """Return the state after all of `events`: this is what a restart does."""
+    state = State()
+    for event in events:
+        state = _APPLY[type(event)](state, event)
+    return state
+
+
+def _session_started(state: State, event: ev.SessionStarted) -> State:
+    return State(
+        started=event,
+        markets={market.name: market for market in event.markets},
+        scales=scales(event.markets),
+        balances=dict(event.balances),
+    )
+
+
+def _session_reconfigured(state: State, event: ev.SessionReconfigured) -> State:
+    assert state.started is not None, "a session starts before it changes"
+    started = replace(
+        state.started,
+        timeframe_ms=event.timeframe_ms,
+        markets=event.markets,
+        strategy=event.strategy,
+        config_hash=event.config_hash,
+        version=event.version,
+    )
+    # Markets of the past stay known: their coins and rests are still ours.
+    markets = {**state.markets, **{market.name: market for market in event.markets}}
+    known, feed = scales(markets.values()), state.feed
+    if event.config_hash != state.started.config_hash:
+        feed = replace(feed, unwanted=frozenset())  # Of what to keep, each has its opinion.
+    return replace(state, started=started, markets=markets, scales=known, feed=feed)
+
+
+def _journal_moved(state: State, event: ev.JournalMoved) -> State:
+    assert state.started is not None, "a session starts before its journal moves"
+    began = replace(state.started, place=event.place, instance=event.instance)
+    return replace(state, started=began)
+
+
+def _candles_closed(state: State, event: ev.CandlesClosed) -> State:
+    feed = state.feed
+    spent, refused, rounds = feed.spent, feed.refused, feed.rounds
+    if spent or refused or rounds:
+        # A signal that is not long ends its episode: the next long one is new.
+        ended = {name for name, ppm in event.exposures.items() if ppm is None or ppm <= 0}
+        spent = spent - ended
+        refused = {name: control for name, control in refused.items() if name not in ended}
+        rounds = {name: count for name, count in rounds.items() if name not in ended}
+    unwanted = feed.unwanted
+    for name, ppm in event.exposures.items():
+        if ppm is not None and (ppm <= 0) is not (name in unwanted):
+            unwanted ^= {name}
+    closed_at = event.closed_at
+    every = event.closes.keys() >= feed.closes.keys()
+    return with_feed(
+        state,
+        Feed(
+            # A candle of another market may come late: what is decided stays decided.
+            max(feed.latest, closed_at),
+            event.closes if every else {**feed.closes, **event.closes},
+            {**feed.closed_at, **dict.fromkeys(event.closes, closed_at)},
+            event.exposures if every else {**feed.exposures, **event.exposures},
+            refused,
+            spent,
+            rounds,
+            unwanted,
+        ),
+    )
+
+
+def _intent_refused(state: State, event: ev.IntentRefused) -> State:
+    refused = {**state.feed.refused, event.market: event.control}
+    return with_feed(state, replace(state.feed, refused=refused))
+
+
+def _trading_state_changed(state: State, event: ev.TradingStateChanged) -> State:
+    return replace(state, trading=event.state)
+
+
+def _market_locked(state: State, event: ev.MarketLocked) -> State:
+    return replace(state, locks={**state.locks, (event.market, event.cause): event.reason})
+
+
+def _market_unlocked(state: State, event: ev.MarketUnlocked) -> State:
+    lifted = (event.market, event.cause)
+    return replace(state, locks={key: why for key, why in state.locks.items() if key != lifted})
+
+
+def _position_adjusted(state: State, event: ev.PositionAdjusted) -> State:
+    before = state.positions.get(event.market, Position())
+    with localcontext(MONEY_CONTEXT):
+        position = taken_out(state.markets[event.market], before, event.quantity)
+    return replace(
+        state,
+        positions={**state.positions, event.market: position},
+        feed=orders.signal_spent(state.feed, event.market, before, position),
+        differences=state.differences.forgetting(event.market),
+    )
+
+
+def _balance_adjusted(state: State, event: ev.BalanceAdjusted) -> State:
+    return replace(
+        state,
+        balances={**state.balances, event.asset: event.after},
+        differences=state.differences.forgetting(event.asset),
+    )
+
+
+def _difference_found(state: State, event: ev.DifferenceFound) -> State:
+    return replace(state, differences=state.differences.with_found(event))
+
+
+def _difference_resolved(state: State, event: ev.DifferenceResolved) -> State:
+    return replace(state, differences=state.differences.with_resolved(event))
+
+
+def _nothing(state: State, event: ev.Event) -> State:
+    return state
+
+
+_APPLY: dict[type[ev.Event], Callable[[State, Any], State]] = {
+    ev.SessionStarted: _session_started,
+    ev.SessionReconfigured: _session_reconfigured,
+    ev.JournalMoved: _journal_moved,
+    ev.CandlesClosed: _candles_closed,
+    ev.IntentRefused: _intent_refused,
+    ev.OrderIntended: orders.order_intended,
+    ev.OrderSent: orders.order_sent,
+    ev.OrderAccepted: orders.order_accepted,
+    ev.OrderRejected: orders.order_rejected,
+    ev.OrderUnknown: orders.to_status(OrderStatus.UNKNOWN),
+    ev.FillBooked: orders.fill_booked,
+    ev.CancelSent: _nothing,
+    ev.OrderCancelled: orders.to_status(OrderStatus.CANCELLED),
+    ev.OrderExpired: orders.to_status(OrderStatus.EXPIRED),
+    ev.OrderAbsent: orders.to_status(OrderStatus.ABSENT),
+    ev.OrderDropped: orders.to_status(OrderStatus.DROPPED),
+    ev.TradingStateChanged: _trading_state_changed,
+    ev.MarketLocked: _market_locked,
+    ev.MarketUnlocked: _market_unlocked,
+    ev.PositionUnprotected: _nothing,
+    ev.PositionAdjusted: _position_adjusted,
+    ev.BalanceAdjusted: _balance_adjusted,
+    ev.DifferenceFound: _difference_found,
+    ev.DifferenceResolved: _difference_resolved,
+}
+assert set(_APPLY) == set(cast(Any, ev.Event).__args__), "every event kind is applied"
