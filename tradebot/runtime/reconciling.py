@@ -82,7 +82,7 @@ class Reconciler:
         self._since: dict[str, int] = {}
         # What one look has shown, and when: it counts when a second one shows the same.
         self._doubts: dict[tuple[str, str, str], tuple[int, Difference]] = {}
-        self._coins_then: tuple[dict[str, Decimal], dict[str, Decimal]] | None = None
+        self._coins_then: tuple[dict[str, Decimal], ...] | None = None
         self._is_unsure = False
         # The exchange was out of reach, and nothing was compared since.
         self.is_lost = False
@@ -243,7 +243,8 @@ class Reconciler:
         state = self._books.state
         # A stop that is tried anew changes a position, and none of its coins.
         held = {market: each.quantity for market, each in state.positions.items()}
-        coins = dict(state.balances), held
+        # A purchase sold again at its price moves nothing else than the coin that paid the fees.
+        coins = dict(state.balances), held, dict(state.third_fees)
         before = self._doubts if coins == self._coins_then else {}
         self._doubts, self._coins_then = {}, coins
         sure = []

@@ -43,6 +43,19 @@ def test_fee_coin_is_kept_when_it_was_seen_twice_and_its_markets_told_no_other_f
     assert len(balances_told(made)) == 1
 
 
+def test_fees_between_two_looks_begin_the_count_again_though_no_other_coin_moved() -> None:
+    """Symptom: bought and sold at one price, and the balance of before both fees was kept."""
+    made = paying()
+    made.look()
+    state = made.bot.session.state
+    paid = {"BNB": state.third_fees["BNB"] + d("0.002")}
+    made.bot.session.state = replace(state, third_fees=paid)
+    made.look(COINS_APART_MS)
+    assert balances_told(made) == []
+    made.look(COINS_APART_MS)
+    assert balances_told(made) == [("BNB", "0.498")]
+
+
 def test_fee_coin_that_moved_between_two_looks_waits_for_a_third() -> None:
     made = paying()
     made.look()
