@@ -1,6 +1,7 @@
 """`tradebot kill`: it stops what trades, works with anything broken, and stays until lifted."""
 
 from pathlib import Path
+from signal import SIGKILL, SIGSTOP
 
 import pytest
 
@@ -162,11 +163,23 @@ def test_kill_where_the_latch_cannot_be_written_says_so_and_halts_all_the_same(
 
 
 @pytest.mark.long
-def test_bot_that_does_not_leave_is_named(busy: Path) -> None:
-    """Held by hand here: a process that hangs holds its lock the same way."""
+def test_bot_that_hangs_is_ended_and_its_orders_are_cancelled(busy: Path) -> None:
+    """Kill named it, and gave up."""
+    with started(busy, *SLOW) as program:
+        program.hear(" BUY ")
+        program.send(SIGSTOP)
+        killed = typed("kill", "--flatten", "--json").json
+        program.ended(-SIGKILL)
+    assert f"its process {program.process.pid} was ended by SIGKILL" in killed["notes"][0]
+    assert (killed["open_orders"], killed["left"], killed["problems"]) == ([], {}, [])
+
+
+@pytest.mark.long
+def test_bot_that_does_not_leave_and_is_not_to_be_found_is_named(busy: Path) -> None:
+    """Held by our own process here, which is never ended."""
     from tradebot.runtime.runs import Runs
 
     typed("run")
-    with Runs(busy / "logs").find(None).lock(), started(busy, "kill", "--json") as killer:
-        result = killer.ended(7)
-    assert "does not leave its journal" in result.json["problems"][0]
+    with Runs(busy / "logs").find(None).lock():
+        killed = typed("kill", "--json", code=7).json
+    assert "does not leave its journal, and its process cannot be found" in killed["problems"][0]

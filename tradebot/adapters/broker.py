@@ -13,7 +13,7 @@ from typing import Any
 import ccxt.async_support as ccxt
 
 from tradebot.adapters.bans import Paused, told
-from tradebot.adapters.ccxt_client import CcxtClient
+from tradebot.adapters.ccxt_client import CcxtClient, read_error
 from tradebot.adapters.exchange import BROKEN_ANSWERS
 from tradebot.adapters.gate_tokens import GateTokens
 from tradebot.adapters.order_reads import OrderReader, symbol_of
@@ -58,6 +58,7 @@ DUPLICATE_TEXT = "Duplicate order"
 # SENT on disk, and the restart asks what became of it.
 WIRE_ERRORS = (ccxt.BaseError, OSError)
 TEXT_MAX = 200
+CANCELS_AT_ONCE = 20
 # Binance's codes of a replacement of which one half was refused.
 CANCELLED_ONLY, NOT_CANCELLED = "-2021", "-2022"
 
@@ -65,7 +66,8 @@ CANCELLED_ONLY, NOT_CANCELLED = "-2021", "-2022"
 class CcxtBroker(OrderReader):
     """Orders of one account, over ccxt. `prefix` marks our order ids; all others are left alone.
 
-    `has_others`: what it lists are the orders of every tradebot; what it cancels are ours.
+    `has_others`: what it lists are the orders of every tradebot; what it cancels are ours, but for
+    `cancel_shown`.
     """
 
     has_oco = True  # Binance's order lists; no other exchange is taken yet.
@@ -224,6 +226,28 @@ class CcxtBroker(OrderReader):
             except (*WIRE_ERRORS, *BROKEN_ANSWERS):
                 # An OCO's other leg has gone with the first; what is left is listed afterwards.
                 continue
+
+    def cancel_shown(self) -> tuple[str, ...]:
+        """Cancel every open order that is shown, all at once; return the ids that were open.
+
+        One list, without the markets' rules, and no second try: who asks looks again. Raises
+        ExchangeUnavailable and KeystoreError.
+        """
+        what = "open orders"
+        try:
+            answers = self._client.call("private_get_openorders")
+            shown = [each for each in answers if self._is_shown(each)]
+            named = [{"symbol": each["symbol"], "orderId": each["orderId"]} for each in shown]
+        except ccxt.BaseError as error:
+            raise read_error(error, what, self._client.exchange) from error
+        except BROKEN_ANSWERS as error:
+            raise self._rubbish(what) from error
+        # Whatever comes of each, the next list tells: an OCO's other leg has gone with the first.
+        cancel = self._client.raw.private_delete_order
+        for first in range(0, len(named), CANCELS_AT_ONCE):
+            batch = named[first : first + CANCELS_AT_ONCE]
+            self._client.gather([cancel(each) for each in batch])
+        return tuple(each["clientOrderId"] for each in shown)
 
     def dead_man(self, seconds: int) -> bool:
         """Have the exchange cancel all orders unless told again in time; 0 calls it off.

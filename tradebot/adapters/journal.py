@@ -180,13 +180,13 @@ def migrate(path: Path) -> None:
     apply_migrations(path)
 
 
-def open_readonly(path: Path) -> sqlite3.Connection:
+def open_readonly(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
     """Return a read-only connection to a journal. Raises NotFoundError where there is none."""
     if not path.is_file():
         raise NotFoundError(f"no journal at {path}", hint="start one with `tradebot run`")
     try:
         uri = f"{path.resolve().as_uri()}?mode=ro"
-        db = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS)
+        db = sqlite3.connect(uri, uri=True, timeout=busy_seconds)
         if not _is_readable(db) and not _has_log(path):
             # A full disk or a read-only folder has no room for the index of the write-ahead log.
             # With an empty log the file alone is whole.
@@ -228,9 +228,9 @@ def _is_readable(db: sqlite3.Connection) -> bool:
     return True
 
 
-def entries(path: Path) -> Iterator[Entry]:
+def entries(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Iterator[Entry]:
     """Yield every row of a journal, checked against the chain. Raises JournalError at a fault."""
-    with closing(open_readonly(path)) as db:
+    with closing(open_readonly(path, busy_seconds=busy_seconds)) as db:
         yield from _entries(db, path)
 
 

@@ -9,7 +9,7 @@ import typer
 from tradebot.cli import choices
 
 if TYPE_CHECKING:
-    from tradebot.runtime.kill import Killed
+    from tradebot.runtime.kill_clear import Killed
 
 SCHEMA = "tradebot.kill/1"
 
@@ -68,6 +68,10 @@ def _json(result: Killed) -> dict[str, Any]:
         "left": result.left,
         "problems": result.problems,
         "notes": result.notes,
+        # After the command began; null where that was not reached.
+        "latched_ms": result.latched_ms,
+        "cancelled_ms": result.cancelled_ms,
+        "flat_ms": result.flat_ms,
     }
 
 

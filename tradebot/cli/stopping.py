@@ -10,7 +10,7 @@ from tradebot.cli.output import note
 from tradebot.cli.prompt import asker
 
 if TYPE_CHECKING:
-    from tradebot.runtime.kill import Killed
+    from tradebot.runtime.kill_clear import Killed
 
 
 def killed(
@@ -23,29 +23,39 @@ def killed(
     on_latched: Callable[[], None],
 ) -> Killed:
     """Close the latch, then clear what is out; a configuration that cannot be read only latches."""
+    from tradebot.adapters.clock import WallClock
     from tradebot.errors import ConfigError
     from tradebot.runtime.config import Config, load_config, salvaged_paths
-    from tradebot.runtime.keys import Unlocking
-    from tradebot.runtime.kill import kill, latch_only
-    from tradebot.runtime.prepare import Request
+    from tradebot.runtime.kill_latch import close_latch
 
+    clock = WallClock()
+    began_ms = clock.monotonic_ms()
+    config: Config | None = None
+    unread = ""
     try:
         config = load_config(config_file)
     except ConfigError as error:
-        paths = salvaged_paths(config_file)
-        return latch_only(Config(paths=paths), reason, on_latched, problem=error.message)
+        unread = error.message
+    logs = (salvaged_paths(config_file) if config is None else config.paths).logs
+    problem = close_latch(logs, reason)
+    on_latched()
+    latched_ms = clock.monotonic_ms() - began_ms
+
+    # Only now what takes a second to load.
+    from tradebot.runtime.keys import Unlocking
+    from tradebot.runtime.kill import kill
+    from tradebot.runtime.kill_clear import Killed
+    from tradebot.runtime.prepare import Request
+
+    result = Killed(began_ms=began_ms, latched_ms=latched_ms, problems=[problem] if problem else [])
+    if config is None:
+        result.problems.append(f"only {logs} is latched, nothing was cancelled: {unread}")
+        return result
     unlocking = Unlocking(
         folder=config.paths.keystore, passphrase_file=passphrase_file, ask=asker()
     )
-    return kill(
-        config,
-        Request(config=config_file),
-        run_name,
-        unlocking,
-        reason=reason,
-        is_flattening=is_flattening,
-        on_latched=on_latched,
-    )
+    request = Request(config=config_file)
+    return kill(config, request, run_name, unlocking, result, is_flattening=is_flattening)
 
 
 def said_latched(*, quiet: bool) -> None:

@@ -199,8 +199,6 @@ def testnet(
     `is_ending`: only to clear what is out, by the terms that the journal knows. `is_blind`: and
     without the journal, which is damaged.
     """
-    from tradebot.adapters.ccxt_client import ClientSettings
-
     check_supported(config)
     with closing([]) as opened:
         journal = _opened_journal(run, is_ending=is_ending, is_blind=is_blind)
@@ -209,19 +207,28 @@ def testnet(
         if not is_ending:
             check_same_bot(config, state)
         clock = WallClock()
-        settings = ClientSettings(
-            exchange=config.exchange.id,
-            api_key=key,
-            secret=secret,
-            is_testnet=True,
-            passthrough=config.exchange.ccxt,
-            now_ms=clock.now_ms,
-            follow=clock.follow,
-        )
+        settings = account_settings(config, clock, key=key, secret=secret)
         parts = _Parts(
             Mode.TESTNET, config, run, chosen, settings, clock, tell, state, is_ending
         )
         return _over_ccxt(parts, journal, opened)
+
+
+def account_settings(
+    config: Config, clock: WallClock, *, key: str, secret: str
+) -> "ClientSettings":
+    """Return how an account of the exchange is reached, by a clock that follows the exchange's."""
+    from tradebot.adapters.ccxt_client import ClientSettings
+
+    return ClientSettings(
+        exchange=config.exchange.id,
+        api_key=key,
+        secret=secret,
+        is_testnet=True,
+        passthrough=config.exchange.ccxt,
+        now_ms=clock.now_ms,
+        follow=clock.follow,
+    )
 
 
 def _opened_journal(

@@ -18,12 +18,15 @@ from tradebot.engine.compare import APART_MS, OF_COINS, Difference, symbol_of
 from tradebot.engine.remedies import adopted, found, resolved, unlocked
 from tradebot.engine.state import State
 from tradebot.errors import JournalError, UsageError
+from tradebot.model.command import CommandEnd
 from tradebot.model.event import DifferenceFound, Event, Resolution
 from tradebot.model.money import plain
 from tradebot.runtime.assemble import Bot
 from tradebot.runtime.config import Config
 from tradebot.runtime.keys import Unlocking
-from tradebot.runtime.kill import reopened_bot, settle_twice
+from tradebot.runtime.kill import reopened_bot
+from tradebot.runtime.kill_clear import settle_twice
+from tradebot.runtime.obeying import Answer
 from tradebot.runtime.prepare import Request
 from tradebot.runtime.reconciling import Reconciler
 from tradebot.runtime.runs import Run
@@ -99,6 +102,30 @@ def compare_by_hand(
             bot.close()
 
 
+def adopt_named(bot: Bot, config: Config, scope: str, reason: str) -> Answer:
+    """Adopt, while the bot runs, what it has named of a scope; "" = all. Raises as `looking`."""
+    asked = Asked(word=Word.ADOPT, scope=scope or None, reason=reason)
+    try:
+        return _Desk(bot, config, asked, lambda: None).adopt_named()
+    except UsageError as error:
+        return Answer(CommandEnd.REFUSED, f"{error.message} ({error.hint})")
+
+
+def adopt_all(bot: Bot, config: Config, scope: str, reason: str) -> Answer:
+    """Adopt, where no bot runs, all that differs of a scope; "" = all. Raises as `looking`."""
+    asked = Asked(word=Word.ADOPT, scope=scope or None, reason=reason)
+    try:
+        answered = _Desk(bot, config, asked, lambda: None).answer()
+    except UsageError as error:
+        return Answer(CommandEnd.REFUSED, f"{error.message} ({error.hint})")
+    words = "; ".join((*answered.done, *answered.problems))
+    if answered.problems:
+        return Answer(CommandEnd.UNCONFIRMED, words)
+    if not answered.done:
+        return Answer(CommandEnd.NOTHING, "nothing differs")
+    return Answer(CommandEnd.DONE, words)
+
+
 class _Desk:
     """One run, looked at, and one word about it."""
 
@@ -114,6 +141,7 @@ class _Desk:
         self._rules = config.rules()
         self._asked = asked
         self._on_wait = on_wait
+        self._is_of_named = False  # A word is about what was named already, and nothing new.
 
     def answer(self) -> Answered:
         """Look; and where a word is given, act on it and look again."""
@@ -134,6 +162,27 @@ class _Desk:
         after = seen if self._asked.is_dry else self._look()
         is_dry = self._asked.is_dry
         return Answered(after, tuple(done), tuple(self._left(word)), is_dry=is_dry)
+
+    def adopt_named(self) -> Answer:
+        """Adopt what was named already, and is just so in this one look; the bot goes on meanwhile.
+
+        What was not named may be a fill on its way: it waits for the bot's own two looks.
+        """
+        scope = self._asked.scope
+        if scope is not None:
+            _check_scope(self._session.state, scope)
+        self._session.settle_only()
+        seen = self._look_once()
+        if not seen.is_conclusive:
+            return Answer(CommandEnd.UNCONFIRMED, "an order is in doubt; nothing was adopted")
+        meant = [each for each in seen.differences if self._is_meant(each)]
+        self._is_of_named = True
+        new = [each for each in meant if not self._is_meant(each)]
+        done = self._say(Word.ADOPT, seen)
+        done += [f"not named yet, and so not adopted: {each.text}" for each in new]
+        if not done:
+            return Answer(CommandEnd.NOTHING, "nothing that was named waits for a word")
+        return Answer(CommandEnd.UNCONFIRMED if new else CommandEnd.DONE, "; ".join(done))
 
     # --- looking --------------------------------------------------------------------------------
 
@@ -161,6 +210,9 @@ class _Desk:
     def _is_meant(self, each: Difference | DifferenceFound) -> bool:
         state, scope = self._session.state, self._asked.scope
         markets = each.markets if isinstance(each, Difference) else ()
+        is_named = isinstance(each, DifferenceFound) or state.differences.is_found(*each.name)
+        if self._is_of_named and not is_named:
+            return False
         if scope is None or scope == each.subject:
             return True
         return home(state, each.subject, markets) == home(state, scope)

@@ -1,59 +1,50 @@
-"""The emergency stop: latch first, then cancel, then sell if asked, then look whether it is so.
+"""The emergency stop: latched by now, cancel, then sell if asked, then look whether it is so.
 
-Law: the latch is closed before anything else is tried, and needs neither journal, network nor keys.
+Law: nothing here waits for the bot before our orders are cancelled; what is not confirmed is said.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 
 from tradebot.adapters.clock import WallClock
 from tradebot.adapters.journal import entries
-from tradebot.adapters.latch import FileLatch
+from tradebot.adapters.keystore import Keystore
+from tradebot.adapters.redact import Redactor
 from tradebot.engine.apply import fold
-from tradebot.engine.resolve import APART_MS
-from tradebot.errors import (
-    AccountLocked,
-    ExchangeUnavailable,
-    Halted,
-    JournalError,
-    NotFoundError,
-    TradebotError,
-)
-from tradebot.model.money import ZERO
+from tradebot.errors import AccountLocked, JournalError, NotFoundError, TradebotError
 from tradebot.runtime import assemble
 from tradebot.runtime.assemble import Bot
 from tradebot.runtime.config import Config
 from tradebot.runtime.host_lock import account_lock
 from tradebot.runtime.keys import Unlocking
+from tradebot.runtime.kill_clear import Killed, clear_with
+from tradebot.runtime.kill_holder import wait_for_bot
+from tradebot.runtime.kill_sweep import Lane, Swept, lane, sweep
 from tradebot.runtime.prepare import Request, account_config, reopened
 from tradebot.runtime.runs import Run, Runs
-from tradebot.runtime.session import Session
 from tradebot.runtime.world import simulated_world
 
-# A bot that ticks sees the latch at its next order or wake and leaves; one that hangs does not.
-LEAVE_MS_MAX = 5_000
-LOOK_MS = 100
 DEFAULT_STRATEGY = "vote"
 
 
-@dataclass(slots=True)
-class Killed:
-    """What the stop achieved. `problems` is empty when all that was asked is so.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedOnce(Unlocking):
+    """A keystore that is opened once: nobody is asked twice, and a refusal stands."""
 
-    `open_orders` are of the runs whose exchange has answered; `unasked` are the others.
-    """
+    found: list[Keystore | TradebotError] = field(default_factory=list)
 
-    run: str = ""
-    cancelled: int = 0
-    open_orders: tuple[str, ...] = ()
-    sold: dict[str, Decimal] = field(default_factory=dict)
-    left: dict[str, Decimal] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
-    unasked: list[str] = field(default_factory=list)
+    def open(self, redactor: Redactor | None = None) -> Keystore:
+        """Return the unlocked keystore. Raises KeystoreError, the same each time."""
+        if not self.found:
+            try:
+                self.found.append(Unlocking.open(self, redactor))
+            except TradebotError as error:
+                self.found.append(error)
+        first = self.found[0]
+        if isinstance(first, TradebotError):
+            raise first
+        return first
 
 
 def kill(
@@ -61,107 +52,254 @@ def kill(
     request: Request,
     run_name: str | None,
     unlocking: Unlocking,
+    result: Killed,
     *,
-    reason: str,
     is_flattening: bool,
-    on_latched: Callable[[], None],
 ) -> Killed:
-    """Stop trading now; then cancel our orders and, if asked, sell the bot's positions.
+    """Cancel our orders and, if asked, sell the bot's positions; trading is halted by now.
 
     Cleared is the named run; else the last one, each that has a bot at work, and each account
-    whose journal shows something open.
+    whose journal shows something open or cannot be read. First the orders of all accounts, which
+    needs nobody's leave; then each run in turn, once its bot has left.
     """
-    result = Killed()
-    _latch(config, reason, on_latched, result)
-    names = []
-    for run in _targets(Runs(config.paths.logs), run_name, result):
-        names.append(run.name)
+    opened = OpenedOnce(
+        folder=unlocking.folder, passphrase_file=unlocking.passphrase_file, ask=unlocking.ask
+    )
+    stop = _Stop(config, request, opened, result, is_flattening=is_flattening)
+    with ExitStack() as lanes:
+        runs = []
         try:
-            _clear(config, request, run, unlocking, result, is_flattening=is_flattening)
-        except TradebotError as error:
-            hint = f" ({error.hint})" if error.hint else ""
-            result.problems.append(f"{run.name}: {error.message}{hint}")
+            for run in targets(Runs(config.paths.logs), run_name, result.problems):
+                runs.append(run)
+                stop.sweep(run, lanes)
+        except OSError as error:
+            result.problems.append(f"{error.filename}: {error.strerror}; runs may be missing here")
+        for run in runs:
+            stop.clear(run)
+    names = [run.name for run in runs]
     result.run = ", ".join(names)
     result.unasked = [name for name in names if name not in result.asked]
+    if result.open_orders or result.unasked:
+        result.cancelled_ms = None
+    if is_flattening and not result.problems:
+        result.flat_ms = stop.passed_ms()
     return result
 
 
-def latch_only(
-    config: Config, reason: str, on_latched: Callable[[], None], *, problem: str
-) -> Killed:
-    """Close the latch where the configuration cannot be read, and say what was not done."""
-    result = Killed()
-    _latch(config, reason, on_latched, result)
-    result.problems.append(f"only {config.paths.logs} is latched, nothing was cancelled: {problem}")
-    return result
-
-
-def _latch(config: Config, reason: str, on_latched: Callable[[], None], result: Killed) -> None:
-    latched = FileLatch(config.paths.logs / "latch", WallClock()).halt(reason)
-    if not latched.is_halted:
-        raise Halted(f"the latch cannot be closed: {latched.problem}", hint="kill the process")
-    on_latched()
-    if latched.problem:
-        result.problems.append(latched.problem)
-
-
-def _targets(runs: Runs, run_name: str | None, result: Killed) -> list[Run]:
-    """Return the runs to clear; what is asked for and not there is a problem."""
+def targets(runs: Runs, run_name: str | None, problems: list[str]) -> Iterator[Run]:
+    """Yield the runs to clear, those at work first; what is named and not there is a problem."""
     known = [runs.find(name) for name in runs.names() if runs.is_run(name)]
-    begun = [run for run in known if run.journal.exists() or run.is_locked()]
+    begun = [run for run in known if run.journal.exists() or _is_locked(run) or _is_account(run)]
     if run_name is None and not begun:
-        return []
+        return
     try:
         chosen = runs.find(run_name)
     except NotFoundError as error:
         if run_name is not None:
-            result.problems.append(f"{error.message} ({error.hint})")
-            return []
+            problems.append(f"{error.message} ({error.hint})")
+            return
         chosen = begun[-1]  # Nobody knows which was the last: the newest is the best guess.
+    yield chosen
     if run_name is not None:
-        return [chosen]
-    return [run for run in begun if run == chosen or run.is_locked() or _is_open_account(run)]
+        return
+    others = [run for run in begun if run != chosen]
+    at_work = [run for run in others if _is_locked(run)]
+    yield from at_work
+    # Last, since it reads all of each journal.
+    yield from (run for run in others if run not in at_work and _is_open_account(run))
+
+
+def _is_locked(run: Run) -> bool:
+    try:
+        return run.is_locked()
+    except JournalError:
+        return True  # Nobody can tell: what may be at work is cleared.
+
+
+def _is_account(run: Run) -> bool:
+    try:
+        return not run.spec_or_name().is_simulated
+    except JournalError:
+        return False
 
 
 def _is_open_account(run: Run) -> bool:
-    """Return whether the run is of an account and its journal shows orders or positions."""
+    """Return whether the run is of an account and its journal does not show that all is closed."""
     try:
         if run.spec_or_name().is_simulated:
             return False
         state = fold(entry.event for entry in entries(run.journal))
-    except JournalError:
+    except (JournalError, NotFoundError):
         return True  # Clearing it fails with the same words, which the operator must read.
     return bool(state.orders.unsettled) or any(each.is_open for each in state.positions.values())
 
 
-def _clear(
-    config: Config,
-    request: Request,
-    run: Run,
-    unlocking: Unlocking,
-    result: Killed,
-    *,
-    is_flattening: bool,
-) -> None:
-    """Take over from the bot, through its own journal, and clear its orders."""
-    _wait_for_bot(run)
-    with run.lock():
-        _check_spec(run, result)
+class _Stop:
+    """One emergency stop at work: what it may use, and what it has achieved so far."""
+
+    def __init__(
+        self,
+        config: Config,
+        request: Request,
+        unlocking: Unlocking,
+        result: Killed,
+        *,
+        is_flattening: bool,
+    ) -> None:
+        self._config = config
+        self._request = request
+        self._unlocking = unlocking
+        self._result = result
+        self._is_flattening = is_flattening
+        # Its own time: a machine's clock that is set meanwhile must not make it wait for hours.
+        self._clock = WallClock()
+        self._clock.follow(self._clock.now_ms())
+        self._swept: dict[str, tuple[Lane, Swept] | None] = {}
+
+    def passed_ms(self) -> int:
+        """Return how long the stop has taken up to now."""
+        return self._clock.monotonic_ms() - self._result.began_ms
+
+    # --- at once: the orders at the exchange ----------------------------------------------------
+
+    def sweep(self, run: Run, lanes: ExitStack) -> None:
+        """Cancel the orders of a run's account over a connection of our own, whatever its bot does.
+
+        A simulated exchange lives and dies with its bot: there is none to ask yet.
+        """
+        if not _is_account(run):
+            return
+        self._swept[run.name] = None
         try:
-            bot = reopened_bot(config, request, run, unlocking, is_blind=False)
-        except JournalError as error:
-            # Positions are unknown without it, and so is the name under which it was written; but
-            # our orders carry our ids at the exchange.
-            result.problems.append(
-                f"{run.name}: {error.message}; only orders were cancelled, those of bot "
-                f"{config.bot.name!r}: the name in the configuration"
+            spec = run.spec_or_name()
+            keys = self._unlocking.open().get(
+                f"{spec.exchange}/{spec.mode}/{spec.account}", spec.mode
             )
-            bot = reopened_bot(config, request, run, unlocking, is_blind=True)
+            own = lanes.enter_context(
+                lane(
+                    self._config, run, key=keys["api_key"].reveal(), secret=keys["secret"].reveal()
+                )
+            )
+            swept = sweep(own.cancel_shown, self._clock)
+        except (TradebotError, OSError) as error:
+            self._only_latched(run, _words(error))
+            return
+        if not swept.is_answered:
+            self._only_latched(run, swept.problem)
+            return
+        self._swept[run.name] = own, swept
+        self._result.asked.append(run.name)
+        if not swept.problem:
+            self._result.cancelled_ms = self.passed_ms()
+
+    def _only_latched(self, run: Run, problem: str) -> None:
+        self._result.problems.append(
+            f"{run.name}: {problem}; only the latch is closed, nothing was cancelled or sold"
+        )
+
+    # --- then: through the run's own journal ----------------------------------------------------
+
+    def clear(self, run: Run) -> None:
+        """Take over from the bot, through its own journal, and clear what it left."""
+        is_account = run.name in self._swept
+        if is_account and self._swept[run.name] is None:
+            return  # Its exchange was not asked, or has not answered.
         try:
-            _clear_with(bot, result, is_flattening=is_flattening)
-            result.asked.append(run.name)
-        finally:
-            bot.close()
+            _check_spec(run, self._result)
+            try:
+                self._take_over(run)
+            except JournalError as error:
+                if is_account:
+                    self._finish_without_journal(run, _words(error))
+                else:
+                    self._clear_blindly(run, error)
+            except AccountLocked as error:
+                if not is_account:
+                    raise
+                self._finish_without_journal(run, _words(error))
+        except (TradebotError, OSError) as error:
+            self._result.problems.append(f"{run.name}: {_words(error)}")
+
+    def _take_over(self, run: Run) -> None:
+        self._wait_for_bot(run)
+        if self._is_unbegun(run):
+            return
+        with run.lock():
+            bot = self._reopened(run, is_blind=False)
+            try:
+                self._clear_with(bot, run)
+            finally:
+                bot.close()
+
+    def _wait_for_bot(self, run: Run) -> None:
+        ended = wait_for_bot(run, self._clock)
+        if ended:
+            self._result.notes.append(ended)
+
+    def _is_unbegun(self, run: Run) -> bool:
+        """Return whether an account was never traded from here: it has nothing to take over.
+
+        Raises JournalError where a journal must have been: opening makes a new one, which knows of
+        no position.
+        """
+        known = self._swept.get(run.name)
+        if known is None or run.journal.is_file():
+            return False
+        if known[1].gone or run.candles.exists():
+            raise JournalError(f"{run.journal} is gone")
+        return True
+
+    def _reopened(self, run: Run, *, is_blind: bool) -> Bot:
+        return reopened_bot(self._config, self._request, run, self._unlocking, is_blind=is_blind)
+
+    def _clear_with(self, bot: Bot, run: Run) -> None:
+        known = self._swept.get(run.name)
+        gone = frozenset[str]() if known is None else known[1].gone
+        clear_with(bot, self._result, is_flattening=self._is_flattening, gone=gone)
+        if known is None:
+            self._result.asked.append(run.name)
+        if not bot.session.open_orders():
+            self._result.cancelled_ms = self._result.cancelled_ms or self.passed_ms()
+
+    def _clear_blindly(self, run: Run, error: JournalError) -> None:
+        """Cancel a simulated run's orders without its journal, by our ids at its exchange.
+
+        Positions are unknown without it, and so is the name under which it was written.
+        """
+        self._result.problems.append(
+            f"{run.name}: {error.message}; only orders were cancelled, those of bot "
+            f"{self._config.bot.name!r}: the name in the configuration"
+        )
+        with run.lock():
+            bot = self._reopened(run, is_blind=True)
+            try:
+                self._clear_with(bot, run)
+            finally:
+                bot.close()
+
+    def _finish_without_journal(self, run: Run, problem: str) -> None:
+        """Look once more at the orders of an account, and say what only its journal could tell."""
+        known = self._swept[run.name]
+        assert known is not None, "what was not asked is not taken over"
+        own, first = known
+        result = self._result
+        again = sweep(own.cancel_shown, self._clock)
+        result.cancelled += len(first.gone | again.gone)
+        result.open_orders = tuple(sorted({*result.open_orders, *again.left}))
+        whose = "every tradebot" if own.bot is None else f"bot {own.bot!r}"
+        unsold = "; nothing was sold: only the journal knows what the bot bought"
+        result.problems.append(
+            f"{run.name}: {problem}; only orders were cancelled, those of {whose} on the account"
+            f"{unsold if self._is_flattening else ''}"
+        )
+        if again.problem:
+            result.problems.append(f"{run.name}: {again.problem}")
+
+
+def _words(error: TradebotError | OSError) -> str:
+    if isinstance(error, TradebotError):
+        return f"{error.message} ({error.hint})" if error.hint else error.message
+    return f"{error.filename}: {error.strerror}"
 
 
 def _check_spec(run: Run, result: Killed) -> None:
@@ -174,19 +312,6 @@ def _check_spec(run: Run, result: Killed) -> None:
     except JournalError as error:
         run.spec_or_name()
         result.notes.append(f"{error.message}; the account is the one its folder is named after")
-
-
-def _wait_for_bot(run: Run) -> None:
-    """Wait until the bot has left the run. Raises AccountLocked when it does not."""
-    clock = WallClock()
-    deadline = clock.now_ms() + LEAVE_MS_MAX
-    while run.is_locked():
-        if clock.now_ms() > deadline:
-            raise AccountLocked(
-                f"the bot of {run.name} does not leave its journal",
-                hint="it is latched and sends no more orders; end its process, then kill again",
-            )
-        clock.sleep_until(clock.now_ms() + LOOK_MS)
 
 
 def reopened_bot(
@@ -232,57 +357,3 @@ def reopened_bot(
         is_ending=True,
         is_blind=is_blind,
     )
-
-
-def settle_twice(bot: Bot) -> None:
-    """Settle what is out; an order that the exchange has lost is given up on its second look."""
-    bot.session.settle_only()
-    if bot.session.state.orders.unsettled.keys() - set(bot.session.open_orders()):
-        bot.clock.sleep_until(bot.clock.now_ms() + APART_MS)
-        bot.session.settle_only()
-
-
-def _tried(result: Killed, act: Callable[[], None]) -> None:
-    """Do one part of the stop; what the exchange does not answer is a problem, and not the end."""
-    try:
-        act()
-    except ExchangeUnavailable as error:
-        if error.message not in result.problems:
-            result.problems.append(error.message)
-
-
-def _cancel_unknown(session: Session, result: Killed, known: set[str]) -> None:
-    """Cancel what the exchange still shows of ours, whether the journal knows it or not."""
-    shown = session.open_orders()
-    if shown:
-        session.cancel_own()
-        result.cancelled += len(set(shown) - set(session.open_orders()) - known)
-
-
-def _clear_with(bot: Bot, result: Killed, *, is_flattening: bool) -> None:
-    session = bot.session
-    # An order that cannot be read keeps no other from being cancelled, and no coin from being sold.
-    _tried(result, lambda: settle_twice(bot))
-    before = set(session.state.orders.unsettled)
-    session.cancel_all("emergency stop")
-    _tried(result, lambda: _cancel_unknown(session, result, before))
-    result.cancelled += len(before - set(session.state.orders.unsettled))
-    held = {name: each.sellable for name, each in session.state.positions.items() if each.is_open}
-    if is_flattening:
-        session.flatten()
-        _tried(result, session.settle_only)
-    for market, quantity in held.items():
-        left = session.state.positions[market].sellable
-        if left < quantity:
-            result.sold[market] = result.sold.get(market, ZERO) + quantity - left
-        if left > 0:
-            result.left[market] = result.left.get(market, ZERO) + left
-    # Twice: one answer may be older than the cancel.
-    still_open = {*session.open_orders(), *session.open_orders()}
-    result.open_orders = tuple(sorted({*result.open_orders, *still_open}))
-    if still_open:
-        result.problems.append(f"{len(still_open)} of our orders are still open")
-    if is_flattening and any(each.sellable > 0 for each in session.state.positions.values()):
-        result.problems.append("not flat: what is left is listed")
-    if session.state.orders.unsettled and not still_open:
-        result.problems.append("some orders are not settled yet: `tradebot status` names them")

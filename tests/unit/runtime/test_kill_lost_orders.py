@@ -7,7 +7,7 @@ from tests.support.bot import Bot as FakeBot
 from tests.support.builders import BTC, ETH, rules
 from tests.support.fakes import FakeClock
 from tradebot.model.order import Leg, OrderStatus
-from tradebot.runtime.kill import Killed, _clear_with
+from tradebot.runtime.kill_clear import Killed, clear_with
 from tradebot.runtime.session import Session
 
 
@@ -28,7 +28,7 @@ def test_orders_that_the_exchange_lost_do_not_keep_a_position_from_being_sold() 
     del bot.broker.reports[stop.id]
     bot.clock.now = NOW + 3_600_000
     result = Killed()
-    _clear_with(Reopened(bot.session, bot.clock), result, is_flattening=True)  # type: ignore[arg-type]  # all that it uses
+    clear_with(Reopened(bot.session, bot.clock), result, is_flattening=True)  # type: ignore[arg-type]  # all that it uses
     assert bot.order(Leg.STOP).status is OrderStatus.EXPIRED
     assert result.sold == {BTC: held}
     assert result.left == {}
@@ -44,7 +44,7 @@ def test_order_that_cannot_be_read_keeps_no_other_from_being_cancelled_and_sold(
     bot.broker.unreachable = {doubtful.id}
     bot.broker.script = ["filled"] * 4
     result = Killed()
-    _clear_with(Reopened(bot.session, bot.clock), result, is_flattening=True)  # type: ignore[arg-type]  # all that it uses
+    clear_with(Reopened(bot.session, bot.clock), result, is_flattening=True)  # type: ignore[arg-type]  # all that it uses
     assert (list(result.sold), result.left) == ([BTC], {})
     assert result.cancelled == 1
     assert result.problems == [
