@@ -9,11 +9,14 @@ from dataclasses import replace
 from decimal import localcontext
 from typing import Any, cast
 
+from tradebot.engine import apply_commands as commands
 from tradebot.engine import apply_orders as orders
 from tradebot.engine.booking import taken_out
+from tradebot.engine.commands import strictest
 from tradebot.engine.state import Feed, State, with_feed
 from tradebot.model import event as ev
 from tradebot.model.account import Position
+from tradebot.model.command import CommandEnded, CommandRefused, CommandTaken, SignalSpent
 from tradebot.model.market import scales
 from tradebot.model.money import MONEY_CONTEXT
 from tradebot.model.order import OrderStatus
@@ -102,7 +105,11 @@ def _intent_refused(state: State, event: ev.IntentRefused) -> State:
 
 
 def _trading_state_changed(state: State, event: ev.TradingStateChanged) -> State:
-    return replace(state, trading=event.state)
+    return replace(
+        state,
+        trading=strictest(state.trading, event.state),
+        commands=state.commands.with_trading(event.state, event.reason),
+    )
 
 
 def _market_locked(state: State, event: ev.MarketLocked) -> State:
@@ -171,5 +178,9 @@ _APPLY: dict[type[ev.Event], Callable[[State, Any], State]] = {
     ev.BalanceAdjusted: _balance_adjusted,
     ev.DifferenceFound: _difference_found,
     ev.DifferenceResolved: _difference_resolved,
+    CommandTaken: commands.command_taken,
+    CommandEnded: commands.command_ended,
+    CommandRefused: _nothing,
+    SignalSpent: commands.signal_spent,
 }
 assert set(_APPLY) == set(cast(Any, ev.Event).__args__), "every event kind is applied"

@@ -10,6 +10,7 @@ from tradebot.model.account import TradingState
 from tradebot.model.command import CommandEnded, CommandTaken
 
 TAKEN_KEPT_MAX = 1000
+NO_REASON = "no reason given"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,8 @@ class Commands:
         """Return the commands after trading was set: a halt ends no pause."""
         if trading is TradingState.HALTED:
             return self
-        return replace(self, paused=reason if trading is TradingState.REDUCING else "")
+        is_paused = trading is TradingState.REDUCING
+        return replace(self, paused=(reason or NO_REASON) if is_paused else "")
 
 
 def strictest(now: TradingState, wanted: TradingState) -> TradingState:

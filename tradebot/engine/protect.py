@@ -4,6 +4,7 @@ Law: a position that the rules give a stop is guarded or on its way out; no orde
 than is held.
 """
 
+from dataclasses import replace
 from decimal import Decimal
 
 from tradebot.engine.actions import Action, Cancel, Place, PlaceOco, Refuse, Replace
@@ -14,7 +15,7 @@ from tradebot.engine.settings import Rules
 from tradebot.engine.state import State
 from tradebot.engine.valuation import is_held
 from tradebot.model.account import Position
-from tradebot.model.money import MONEY_CONTEXT
+from tradebot.model.money import MONEY_CONTEXT, ZERO
 from tradebot.model.order import (
     RESTING,
     Approved,
@@ -127,9 +128,15 @@ def flatten(state: State, market: str, rules: Rules, *, time: int) -> tuple[Acti
 
 
 def ended_by_hand(
-    state: State, market: str, rules: Rules, *, time: int, reason: str
+    state: State,
+    market: str,
+    rules: Rules,
+    *,
+    time: int,
+    reason: str,
+    down_to: Decimal = ZERO,
 ) -> tuple[Action, ...]:
-    """Return the sale of all of a position by a person's word; once at any one time.
+    """Return the sale of a position, but for `down_to`, by a person's word; once at any one time.
 
     What is in doubt may still sell: nothing is sold beside it.
     """
@@ -148,6 +155,9 @@ def ended_by_hand(
         reference=state.feed.closes.get(market, position.entry_price),
         reason=reason,
     )
+    if down_to:
+        most = MONEY_CONTEXT.subtract(position.sellable, down_to)
+        intent = replace(intent, quantity=min(intent.quantity, most))
     return (ruled(state, intent, rules),)
 
 

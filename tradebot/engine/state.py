@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from tradebot.engine.commands import Commands
 from tradebot.engine.differences import Differences
 from tradebot.engine.orders import Orders
 from tradebot.model import event as ev
@@ -51,6 +52,7 @@ class State:
     differences: Differences = field(default_factory=Differences)
     # What fees took in a coin that their market does not trade, by coin: no part of any equity.
     third_fees: Mapping[str, Decimal] = field(default_factory=dict)
+    commands: Commands = field(default_factory=Commands)
 
 
 def with_feed(state: State, feed: Feed) -> State:
@@ -68,6 +70,7 @@ def with_feed(state: State, feed: Feed) -> State:
         state.locks,
         state.differences,
         state.third_fees,
+        state.commands,
     )
 
 
@@ -85,4 +88,5 @@ def with_orders(state: State, orders: Orders) -> State:
         state.locks,
         state.differences,
         state.third_fees,
+        state.commands,
     )

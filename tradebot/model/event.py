@@ -10,6 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from tradebot.model.account import TradingState
+from tradebot.model.command import CommandEnded, CommandRefused, CommandTaken, SignalSpent
 from tradebot.model.market import Market
 from tradebot.model.order import Fill, Leg, OrderKind, Side
 
@@ -326,6 +327,10 @@ Event = (
     | BalanceAdjusted
     | DifferenceFound
     | DifferenceResolved
+    | CommandTaken
+    | CommandEnded
+    | CommandRefused
+    | SignalSpent
 )
 
 
