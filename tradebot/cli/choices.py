@@ -38,6 +38,11 @@ PassphraseFile = Annotated[
     ),
 ]
 RunName = Annotated[str | None, typer.Option("--run", help="Which run; else the last one.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what it would do, and do nothing.")]
+Wait = Annotated[
+    float, typer.Option("--wait", help="Seconds to wait for a running bot's answer.")
+]
+PATIENCE_SECONDS = 30.0
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 

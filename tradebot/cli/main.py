@@ -15,6 +15,7 @@ import typer  # noqa: E402  # loads after the line above
 from tradebot.cli import (  # noqa: E402  # loads after the line above
     alerts,
     backtest,
+    by_hand,
     data,
     journal,
     keys,
@@ -68,6 +69,11 @@ app.command()(report.report)
 app.command()(reconcile.reconcile)
 app.command()(stop.kill)
 app.command()(stop.resume)
+app.command()(by_hand.pause)
+app.command()(by_hand.close)
+app.command()(by_hand.cancel)
+app.command()(by_hand.adopt)
+app.command()(by_hand.withdraw)
 app.add_typer(keys.app, name="keys")
 app.add_typer(data.app, name="data")
 app.add_typer(alerts.app, name="alerts")

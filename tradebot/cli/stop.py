@@ -43,16 +43,21 @@ def kill(
 
 def resume(
     reason: Annotated[str, typer.Option("--reason", help="Why trading may go on.")],
+    dry_run: choices.DryRun = False,
+    wait: choices.Wait = choices.PATIENCE_SECONDS,
+    run: choices.RunName = None,
     config: choices.ConfigFile = None,
     as_json: choices.Json = False,
 ) -> None:
-    """Lift the emergency stop; the next `tradebot run` trades again."""
+    """Lift the emergency stop, and what lets only exits through: a pause, a limit that tripped."""
+    from tradebot.cli.commanding import Typed
     from tradebot.cli.output import emit
-    from tradebot.cli.stopping import resumed
+    from tradebot.cli.resuming import resume_all
 
-    was = resumed(config_file=config, reason=reason)
-    text = f"Resumed. It was halted: {was}" if was else "Trading was not halted."
-    emit({"schema": "tradebot.resume/1", "was_halted": was or None}, text, as_json)
+    typed = Typed(run=run, config=config, wait_seconds=wait, is_dry=dry_run)
+    values, text, code = resume_all(typed, reason=reason)
+    emit(values, text, as_json)
+    raise typer.Exit(code)
 
 
 def _json(result: Killed) -> dict[str, Any]:

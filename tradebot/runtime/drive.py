@@ -29,7 +29,7 @@ def drive_virtual(bot: Bot, on_tick: OnTick) -> None:
     trader, clock = bot.trader, bot.clock
     assert trader is not None and isinstance(clock, VirtualClock) and bot.end_ms is not None
     trader.start(clock.now_ms())
-    clock.on_wait = lambda: obey_latch(bot)
+    clock.on_wait = lambda: obey(bot)
     while not clock.is_stopped:
         now = clock.now_ms()
         close = now - now % bot.timeframe_ms + bot.timeframe_ms
@@ -39,6 +39,7 @@ def drive_virtual(bot: Bot, on_tick: OnTick) -> None:
         clock.sleep_until(wake)
         if clock.is_stopped:
             return
+        trader.heed()
         ticked = trader.tick(wake)
         if wake == close:
             on_tick(wake, ticked)
@@ -64,10 +65,10 @@ def drive_wall(bot: Bot, on_tick: OnTick, on_trouble: OnTrouble) -> None:
         while not clock.is_stopped:
             # Never longer than a calm wait, though the machine's clock was put back.
             due = min(due, clock.now_ms() + CALM_MS)
-            if not _is_woken(wakes, due - clock.now_ms()):
-                obey_latch(bot)
-                if clock.now_ms() < due:
-                    continue
+            is_woken = _is_woken(wakes, due - clock.now_ms())
+            obey(bot)
+            if clock.is_stopped or (not is_woken and clock.now_ms() < due):
+                continue
             now = clock.now_ms()
             try:
                 on_tick(now, trader.tick(now))
@@ -98,6 +99,13 @@ def _is_woken(wakes: queue.SimpleQueue[None], wait_ms: int) -> bool:
     except queue.Empty:
         return False
     return True
+
+
+def obey(bot: Bot) -> None:
+    """Do what a person wants: the emergency stop, or else what waits among the commands."""
+    obey_latch(bot)
+    if bot.trader is not None and not bot.clock.is_stopped:
+        bot.trader.heed()
 
 
 def obey_latch(bot: Bot) -> None:

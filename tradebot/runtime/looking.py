@@ -96,4 +96,7 @@ def _word(config: Config, state: State, *, is_locked: bool) -> tuple[str, str]:
         return "halted", latch.state().reason
     if state.trading is TradingState.HALTED and is_locked:
         return "halted", "the journal says so"
-    return ("running" if is_locked else "not running"), ""
+    why = ""
+    if state.trading is TradingState.REDUCING:
+        why = f"only exits: {state.commands.paused or 'a limit has tripped'}"
+    return ("running" if is_locked else "not running"), why

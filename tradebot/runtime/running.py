@@ -23,6 +23,7 @@ from tradebot.runtime import assemble
 from tradebot.runtime.assemble import Bot
 from tradebot.runtime.config import Config
 from tradebot.runtime.drive import OnTick, drive_virtual, drive_wall, leave, obey_latch
+from tradebot.runtime.heeding import listen
 from tradebot.runtime.host_lock import account_lock
 from tradebot.runtime.keys import Unlocking, alert_channels
 from tradebot.runtime.prepare import Prepared
@@ -133,6 +134,7 @@ def _begin(bot: Bot, config: Config, run: Run, latch: FileLatch) -> None:
     """Make this run the last one, now that it has a journal, and active after a lifted halt."""
     Runs(config.paths.logs).set_last(run)
     bot.session.reactivate(latch.state().reason)
+    listen(bot, config, run)
 
 
 @contextmanager

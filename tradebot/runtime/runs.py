@@ -80,6 +80,11 @@ class Run:
         return self.folder / "journal.db"
 
     @property
+    def commands(self) -> Path:
+        """Where commands to its bot lie until they are taken."""
+        return self.folder / "commands"
+
+    @property
     def candles(self) -> Path:
         """The candles that the run saw."""
         return self.folder / "candles.db"

@@ -303,8 +303,15 @@ class Session:
         return not self.is_armed() or not self._guard.is_wanted()
 
     def reactivate(self, reason: str) -> None:
-        """Set trading to ACTIVE: a person has lifted the halt."""
-        self._set_trading(TradingState.ACTIVE, reason)
+        """Set trading to ACTIVE where it was halted: a person has lifted that.
+
+        What only reduces, by a person's word or a tripped limit, waits for a word of its own.
+        """
+        if self.state.trading is TradingState.HALTED:
+            paused = self.state.commands.paused
+            self._set_trading(TradingState.ACTIVE, reason)
+            if paused:
+                self._set_trading(TradingState.REDUCING, paused)
 
     def _set_trading(self, trading: TradingState, reason: str) -> None:
         if self.state.trading is not trading:

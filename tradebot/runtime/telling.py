@@ -12,9 +12,16 @@ from tradebot.engine.remedies import CAUSE, NOTED
 from tradebot.engine.state import State
 from tradebot.model import event as ev
 from tradebot.model.account import Position, TradingState
+from tradebot.model.command import CommandEnd, CommandEnded, CommandRefused
 from tradebot.model.money import ZERO, plain
 from tradebot.model.order import Leg, Side
 from tradebot.ports import AlertLevel
+
+TRADING_LEVELS = {
+    TradingState.ACTIVE: AlertLevel.INFO,
+    TradingState.REDUCING: AlertLevel.WARNING,
+    TradingState.HALTED: AlertLevel.CRITICAL,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +59,17 @@ def news(event: ev.Event, state: State) -> News | None:
             text = f"no {event.leg.value}: {event.message} ({event.control})"
             return News(event.at, AlertLevel.INFO, "order", text)
         case ev.TradingStateChanged():
-            level = (
-                AlertLevel.INFO if event.state is TradingState.ACTIVE else AlertLevel.CRITICAL
-            )
             text = f"trading is {event.state.value.upper()}: {event.reason}"
-            return News(event.at, level, "lifecycle", text)
+            return News(event.at, TRADING_LEVELS[event.state], "lifecycle", text)
         case ev.JournalMoved(before=before) if before:
             text = "this journal was moved or copied; if the other copy still runs, stop it"
+            return News(event.at, AlertLevel.WARNING, "lifecycle", text)
+        case CommandEnded(end=end):
+            level = AlertLevel.INFO if end is CommandEnd.DONE else AlertLevel.WARNING
+            text = f"by hand, {end.value}: {event.text}"
+            return News(event.at, level, "lifecycle", text)
+        case CommandRefused():
+            text = f"{event.name!r} is no command and was not obeyed: {event.reason}"
             return News(event.at, AlertLevel.WARNING, "lifecycle", text)
         case _:
             return _adjustment(event)

@@ -4,9 +4,14 @@ Law: a tick asks which closed candles are undecided, never whether a timer fired
 loses nothing, and a candle is decided once.
 """
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
+from tradebot.engine.closing import cancelled, entries_resting
 from tradebot.errors import BooksDisagree, ExchangeUnavailable
+from tradebot.model.account import TradingState
 from tradebot.model.market import Candle
 from tradebot.runtime.dead_man import DeadMan
 from tradebot.runtime.feed import Feed, Reading
@@ -44,6 +49,8 @@ class Trader:
         self._reconciler = reconciler
         self._dead_man = dead_man
         self._timeframe_ms = timeframe_ms
+        # Does what a person commands; whoever assembles a bot that can be commanded sets it.
+        self.heed: Callable[[], None] = lambda: None
         # A read failed between taking candles in and having decided them all.
         self._is_unfinished = False
 
@@ -64,8 +71,20 @@ class Trader:
                 raise
         # A crash may have come between a fill and its stop.
         self.session.protect()
+        self.heed()
+        self._end_entries()
         self._decide_latest(now_ms)
         self._switch()
+
+    def _end_entries(self) -> None:
+        """Cancel what rests and could buy, where only exits are let through: a pause may be new."""
+        state = self.session.state
+        if state.trading is not TradingState.REDUCING:
+            return
+        for order in entries_resting(state):
+            with suppress(ExchangeUnavailable):
+                cancel = partial(cancelled, order_id=order.id, reason="only exits are let through")
+                self.session.pursue(cancel)
 
     def _decide_latest(self, now_ms: int) -> None:
         """Decide the newest candle again, if it is fresh: nothing is done for it twice."""

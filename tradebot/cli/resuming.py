@@ -1,0 +1,77 @@
+"""The work behind `tradebot resume`: the latch, and then what lets only exits through in a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tradebot.cli.commanding import ENDS, WAITS, Typed, giver_of
+from tradebot.cli.output import note
+from tradebot.cli.stopping import resumed
+
+if TYPE_CHECKING:
+    from tradebot.runtime.commanding import Given
+
+SCHEMA = "tradebot.resume/1"
+
+
+def resume_all(typed: Typed, *, reason: str) -> tuple[dict[str, Any], str, int]:
+    """Lift the latch, then a pause of the run that is meant; return JSON, text and exit code."""
+    if typed.is_dry:
+        was = _latched_for(typed.config)
+    else:
+        was = resumed(config_file=typed.config, reason=reason)
+    given = _unpaused(typed, reason)
+    end = None if given is None else WAITS if given.end is None else given.end.value
+    values = {
+        "schema": SCHEMA,
+        "was_halted": was or None,
+        "pause": end,
+        "text": None if given is None else given.text,
+        "dry_run": typed.is_dry,
+    }
+    verb = "Would resume." if typed.is_dry else "Resumed."
+    lines = [f"{verb} It was halted: {was}" if was else "Trading was not halted."]
+    if given is not None and end is not None:
+        lines.append(f"{ENDS[end][0]}: {given.text}")
+    return values, "\n".join(lines), 0 if end is None else ENDS[end][1]
+
+
+def _latched_for(config_file: Path | None) -> str:
+    """Return why the latch is closed; "" = it is not."""
+    from tradebot.adapters.clock import WallClock
+    from tradebot.adapters.latch import FileLatch
+    from tradebot.runtime.config import load_config
+
+    latch = FileLatch(load_config(config_file).paths.logs / "latch", WallClock())
+    return "" if latch.may_start() or latch.is_new() else latch.state().reason
+
+
+def _unpaused(typed: Typed, reason: str) -> Given | None:
+    """Lift what lets only exits through, in the run that is meant; None where nothing does.
+
+    The latch is lifted by now, so a halt that its journal tells of is lifted, too.
+    """
+    from tradebot.errors import JournalError, NotFoundError
+    from tradebot.model.account import TradingState
+    from tradebot.model.command import CommandWord
+    from tradebot.runtime.commanding import Given, commanded
+    from tradebot.runtime.foretelling import foretold
+
+    try:
+        giver = giver_of(typed, may_lift_halt=True)
+        state = giver.known()
+    except NotFoundError:
+        if typed.run is not None:
+            raise
+        return None
+    except JournalError as error:
+        note(f"Whether it is paused cannot be read: {error.message}")
+        return None
+    if state.trading is not TradingState.REDUCING and not state.commands.paused:
+        return None
+    made = commanded(giver.run, CommandWord.RESUME, reason=reason)
+    if not typed.is_dry:
+        return giver.give(made)
+    answer = foretold(state, made, may_lift_halt=True)
+    return Given(command=made, end=answer.end, text=answer.text, is_planned=True)
