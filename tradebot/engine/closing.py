@@ -12,6 +12,7 @@ from tradebot.engine.protect import ended_by_hand, is_under_way
 from tradebot.engine.settings import Rules
 from tradebot.engine.state import State
 from tradebot.engine.valuation import is_held
+from tradebot.model.market import Market
 from tradebot.model.money import MONEY_CONTEXT, ZERO, floor_to_step, plain
 from tradebot.model.order import RESTING, Leg, Order
 
@@ -76,17 +77,18 @@ def _refusal(state: State, made: Closing) -> str:
         return ""
     if not is_held(state, made.market):
         return f"{_coins(position.sellable, rules.base)} are worth too little to sell"
-    if _is_too_small(state, made.market, made.quantity):
+    price = state.feed.closes.get(made.market, position.entry_price)
+    if _is_too_small(rules, made.quantity, price):
         return f"{_coins(made.quantity, rules.base)} are too small an order; close more"
-    if made.down_to and _is_too_small(state, made.market, made.down_to):
+    # A stop is worth its own price: what the exchange would refuse as one guards nothing.
+    guarded_at = min(price, position.stop) if position.stop else price
+    if made.down_to and _is_too_small(rules, made.down_to, guarded_at):
         left = _coins(made.down_to, rules.base)
         return f"it would leave {left}, too little to sell or to guard; close all"
     return ""
 
 
-def _is_too_small(state: State, market: str, quantity: Decimal) -> bool:
-    rules, position = state.markets[market], state.positions[market]
-    price = state.feed.closes.get(market, position.entry_price)
+def _is_too_small(rules: Market, quantity: Decimal, price: Decimal) -> bool:
     worth = MONEY_CONTEXT.multiply(quantity, price)
     return quantity <= 0 or quantity < rules.quantity_min or worth < rules.notional_min
 

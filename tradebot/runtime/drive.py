@@ -29,14 +29,16 @@ def drive_virtual(bot: Bot, on_tick: OnTick) -> None:
     trader, clock = bot.trader, bot.clock
     assert trader is not None and isinstance(clock, VirtualClock) and bot.end_ms is not None
     trader.start(clock.now_ms())
-    clock.on_wait = lambda: obey(bot)
     while not clock.is_stopped:
         now = clock.now_ms()
         close = now - now % bot.timeframe_ms + bot.timeframe_ms
         if close > bot.end_ms:
             return
         wake = trader.wake_after(now, close - now)
+        # Here alone: while something is being done, a person's command waits for its end.
+        clock.on_wait = lambda: obey(bot)
         clock.sleep_until(wake)
+        clock.on_wait = lambda: None
         if clock.is_stopped:
             return
         trader.heed()
