@@ -1,0 +1,1 @@
+"""`tradebot kill` under twelve conditions in which everything else is broken."""
