@@ -7,6 +7,7 @@ import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tradebot.adapters.journal import open_readonly
 from tradebot.errors import JournalError, NotFoundError
@@ -25,14 +26,8 @@ class CommandNews:
 
 def last_seq(path: Path) -> int:
     """Return the number of the newest event; 0 where there is no journal yet."""
-    try:
-        with closing(open_readonly(path)) as db:
-            (seq,) = db.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()
-    except NotFoundError:
-        return 0
-    except sqlite3.Error as error:
-        raise JournalError(f"the journal {path} cannot be read: {error}") from error
-    return int(seq)
+    rows = _rows(path, "SELECT coalesce(max(seq), 0) FROM events", ())
+    return int(rows[0][0]) if rows else 0
 
 
 def command_news(path: Path, command_id: str, *, after: int) -> CommandNews:
@@ -42,14 +37,8 @@ def command_news(path: Path, command_id: str, *, after: int) -> CommandNews:
         "('command_taken', 'command_ended', 'command_refused') ORDER BY seq"
     )
     taken, ended, refused = None, None, ""
-    try:
-        with closing(open_readonly(path)) as db:
-            events = [decode(kind, body) for kind, body in db.execute(query, (after,))]
-    except NotFoundError:
-        return CommandNews()
-    except (sqlite3.Error, ValueError) as error:
-        raise JournalError(f"the journal {path} cannot be read: {error}") from error
-    for event in events:
+    for kind, body in _rows(path, query, (after,)):
+        event = decode(kind, body)
         if isinstance(event, CommandTaken) and event.command_id == command_id:
             taken = event
         if isinstance(event, CommandEnded) and event.command_id == command_id:
@@ -57,3 +46,16 @@ def command_news(path: Path, command_id: str, *, after: int) -> CommandNews:
         if isinstance(event, CommandRefused) and event.name.startswith(f"{command_id}."):
             refused = event.reason
     return CommandNews(taken, ended, refused)
+
+
+def _rows(path: Path, query: str, values: tuple[int, ...]) -> list[tuple[Any, ...]]:
+    """Return the rows of a query; none where there is no journal, or it is just being made."""
+    try:
+        with closing(open_readonly(path)) as db:
+            return [tuple(row) for row in db.execute(query, values)]
+    except NotFoundError:
+        return []
+    except sqlite3.Error as error:
+        if "no such table" in str(error):
+            return []
+        raise JournalError(f"the journal {path} cannot be read: {error}") from error

@@ -61,14 +61,15 @@ def _given(
     giver = giver_of(typed)
     part = None if fraction is None else _fraction(fraction)
     made = commanded(giver.run, word, scope=scope, fraction=part, reason=reason)
-    state = giver.known()
-    check_scope(state, made)
-    if typed.is_dry:
-        answer = foretold(state, made)
-        return giver.run.name, Given(
-            command=made, end=answer.end, text=answer.text, is_planned=True
-        )
-    return giver.run.name, giver.give(made)
+    if scope or typed.is_dry:
+        # Nothing else needs the whole journal, and a pause must not wait for it.
+        state = giver.known()
+        check_scope(state, made)
+    if not typed.is_dry:
+        return giver.run.name, giver.give(made)
+    answer = foretold(state, made)
+    planned = Given(command=made, end=answer.end, text=answer.text, is_planned=True)
+    return giver.run.name, planned
 
 
 def giver_of(typed: Typed, *, may_lift_halt: bool = False) -> Giver:

@@ -16,7 +16,7 @@ from tradebot.adapters.journal_news import command_news, last_seq
 from tradebot.engine.apply import fold
 from tradebot.engine.closing import market_named
 from tradebot.engine.state import State
-from tradebot.errors import AccountLocked, JournalError, TradebotError, UsageError
+from tradebot.errors import AccountLocked, NotFoundError, TradebotError, UsageError
 from tradebot.model.command import Command, CommandEnd, CommandWord, problem_of
 from tradebot.runtime.config import Config
 from tradebot.runtime.heeding import ON_PAPER, act, write_down
@@ -57,13 +57,20 @@ class Giver:
     may_lift_halt: bool = False
 
     def known(self) -> State:
-        """Return what the journal says now. Raises JournalError where no run has begun."""
-        state = State()
-        if self.run.journal.is_file():
-            state = fold(entry.event for entry in entries(self.run.journal))
-        if state.started is None and not self.run.is_locked():
-            raise JournalError("the journal is empty", hint="the run stopped before it began")
-        return state
+        """Return what the journal says now. Raises NotFoundError where no run has begun."""
+        self._check_begun()
+        if not self.run.journal.is_file():
+            return State()
+        return fold(entry.event for entry in entries(self.run.journal))
+
+    def _check_begun(self) -> int:
+        """Return the number of the last event. Raises NotFoundError where no run has begun."""
+        seq = last_seq(self.run.journal)
+        if not seq and not self.run.is_locked():
+            raise NotFoundError(
+                f"{self.run.name} has never begun", hint="start it with `tradebot run`"
+            )
+        return seq
 
     def give(self, command: Command) -> Given:
         """Give a command; return what became of it in the time that is allowed.
@@ -71,7 +78,7 @@ class Giver:
         Raises what keeps it from being done where no bot runs: it does not wait any more then.
         """
         inbox, clock = Inbox(self.run.commands), WallClock()
-        after = last_seq(self.run.journal)
+        after = self._check_begun()
         inbox.post(command)
         deadline = clock.monotonic_ms() + self.wait_ms
         try:

@@ -13,10 +13,12 @@ from tradebot.engine.remedies import CAUSE
 from tradebot.errors import BooksDisagree, UsageError
 from tradebot.model import event as ev
 from tradebot.model.account import TradingState
+from tradebot.model.command import CommandEnd
 from tradebot.model.event import Resolution
 from tradebot.model.order import ListedFill, OrderStatus, Side
-from tradebot.runtime.by_hand import Answered, Asked, Word, _Desk
+from tradebot.runtime.by_hand import Answered, Asked, Word, _Desk, adopt_all, adopt_named
 from tradebot.runtime.config import Config
+from tradebot.runtime.obeying import Answer
 from tradebot.runtime.reconciling import Reconciler
 from tradebot.runtime.session import Session
 
@@ -251,3 +253,69 @@ def test_words_about_nothing_are_refused() -> None:
         say(made, Word.IGNORE, "XRP/USDT")
     with pytest.raises(UsageError, match="no market to close"):
         say(made, Word.CLOSE, "USDT")
+
+
+# --- while the bot runs -------------------------------------------------------------------------
+
+
+def adopt(made: Compared, scope: str = "") -> Answer:
+    """Adopt what the running bot has named, as its command does."""
+    bot = Reopened(made.bot.session, made.made, made.bot.clock)
+    return adopt_named(bot, Config(), scope, "a test")  # type: ignore[arg-type]  # all that it uses
+
+
+def test_running_bot_adopts_what_it_has_named_and_unlocks() -> None:
+    made = Compared()
+    made.broker.coins = {"USDT": d(900)}
+    made.twice()
+    assert made.is_locked()
+    at = made.bot.clock.now
+    answer = adopt(made, "USDT")
+    assert answer.end is CommandEnd.DONE
+    assert "BTC/USDT is unlocked" in answer.text
+    assert made.bot.state.balances["USDT"] == d(900)
+    assert made.bot.clock.now == at, "the market does not wait for a second look"
+
+
+def test_running_bot_adopts_nothing_that_it_has_not_named_or_that_is_otherwise_now() -> None:
+    made = Compared()
+    made.broker.coins = {"USDT": d(900)}
+    answer = adopt(made)
+    assert answer.end is CommandEnd.UNCONFIRMED
+    assert "not named yet, and so not adopted: USDT" in answer.text
+    made.twice()
+    made.broker.coins = {"USDT": d(850)}
+    assert adopt(made).end is CommandEnd.UNCONFIRMED
+    assert made.bot.state.balances["USDT"] == d(1000)
+    assert made.is_locked()
+
+
+def test_running_bot_adopts_nothing_while_an_order_is_in_doubt() -> None:
+    made = Compared()
+    made.broker.coins = {"USDT": d(900)}
+    made.twice()
+    made.bot.session.record([ev.MarketUnlocked(at=NOW, market=BTC, cause=CAUSE, reason="x")])
+    made.broker.script = ["unknown"]
+    made.bot.step()
+    answer = adopt(made)
+    assert (answer.end, "in doubt" in answer.text) == (CommandEnd.UNCONFIRMED, True)
+    assert made.bot.state.balances["USDT"] == d(1000)
+
+
+def test_adopting_what_the_run_does_not_know_or_what_agrees_is_said() -> None:
+    made = held()
+    assert adopt(made, "XRP").end is CommandEnd.REFUSED
+    assert adopt(made).end is CommandEnd.NOTHING
+
+
+def test_stopped_bot_adopts_all_that_differs_and_says_what_is_left() -> None:
+    made = held()
+    made.lose_coins(USDT="700", BTC="4")
+    bot = Reopened(made.bot.session, made.made, made.bot.clock)
+    answer = adopt_all(bot, Config(), "", "a test")  # type: ignore[arg-type]  # all that it uses
+    assert answer.end is CommandEnd.DONE
+    assert made.bot.state.balances == {"USDT": d(700), "BTC": d(4)}
+    again = adopt_all(bot, Config(), "", "a test")  # type: ignore[arg-type]  # all that it uses
+    assert again.end is CommandEnd.NOTHING
+    refused = adopt_all(bot, Config(), "XRP", "a test")  # type: ignore[arg-type]  # all that it uses
+    assert refused.end is CommandEnd.REFUSED

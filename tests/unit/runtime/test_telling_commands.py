@@ -1,0 +1,38 @@
+"""What the owner is told of commands: all that is not done as asked, as a warning."""
+
+import pytest
+
+from tests.support.builders import state_with
+from tradebot.model import event as ev
+from tradebot.model.account import TradingState
+from tradebot.model.command import CommandEnd, CommandEnded, CommandRefused
+from tradebot.ports import AlertLevel
+from tradebot.runtime.telling import news
+
+
+@pytest.mark.parametrize("end", list(CommandEnd))
+def test_only_what_was_done_is_no_warning(end: CommandEnd) -> None:
+    told = news(CommandEnded(at=1, command_id="1", end=end, text="so it is"), state_with())
+    assert told is not None
+    wanted = AlertLevel.INFO if end is CommandEnd.DONE else AlertLevel.WARNING
+    assert (told.level, told.text) == (wanted, f"by hand, {end.value}: so it is")
+
+
+def test_rubbish_is_named_without_its_control_characters() -> None:
+    told = news(CommandRefused(at=1, name="a\x1b[2J", reason="it is none"), state_with())
+    assert told is not None
+    assert "\x1b" not in told.text
+
+
+@pytest.mark.parametrize(
+    ("state", "level"),
+    [
+        (TradingState.ACTIVE, AlertLevel.INFO),
+        (TradingState.REDUCING, AlertLevel.WARNING),
+        (TradingState.HALTED, AlertLevel.CRITICAL),
+    ],
+)
+def test_a_pause_is_less_than_a_halt(state: TradingState, level: AlertLevel) -> None:
+    told = news(ev.TradingStateChanged(at=1, state=state, reason="x"), state_with())
+    assert told is not None
+    assert told.level is level
