@@ -1,12 +1,13 @@
 """A Session among fakes, which all write into one diary: disk, latch, wire, tell."""
 
-from tests.support.builders import BTC, HOUR, START, candle, market, rules, started
+from tests.support.builders import BTC, HOUR, START, candle, d, market, rules, started
 from tests.support.fakes import FakeBroker, FakeClock, FakeLatch, RecordingJournal
 from tradebot.adapters.gate_tokens import GateTokens
 from tradebot.engine.settings import Rules
 from tradebot.engine.state import State
 from tradebot.model.codec import kind_of
 from tradebot.model.order import Leg, Order
+from tradebot.runtime.kill_flatten import sell_all
 from tradebot.runtime.session import Session
 
 LONG, FLAT = 1_000_000, 0
@@ -20,6 +21,7 @@ class Bot:
         self, *script: str, by: Rules | None = None, markets: int = 1, has_oco: bool = True
     ) -> None:
         self.diary: list[str] = []
+        self.rules = by or rules()
         self.broker = FakeBroker(*script, diary=self.diary)
         self.broker.has_oco = has_oco
         self.tokens = GateTokens()
@@ -28,7 +30,7 @@ class Bot:
         self.latch = FakeLatch(diary=self.diary)
         self.session = Session(
             State(),
-            rules=by or rules(),
+            rules=self.rules,
             broker=self.broker,
             journal=self.journal,
             clock=self.clock,
@@ -56,6 +58,17 @@ class Bot:
             for name, word in zip(sorted(self.state.markets), text.split(), strict=True)
         }
         self.session.step(closed_at, made, dict.fromkeys(made, exposure))
+
+    def price(self, text: str = "100") -> None:
+        """Have a price for each market, and all coins there, where the test says nothing else."""
+        for name, position in self.state.positions.items():
+            self.broker.prices.setdefault(name, d(text))
+            self.broker.coins.setdefault(self.state.markets[name].base, position.quantity)
+
+    def flatten(self, price: str = "100") -> list[str]:
+        """Sell every position in an emergency; return what is not sold, in words."""
+        self.price(price)
+        return sell_all(self.session, self.rules, now_ms=self.clock.now)
 
     @property
     def state(self) -> State:

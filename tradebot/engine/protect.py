@@ -122,9 +122,13 @@ def _sold(
     return (ruled(state, intent, rules),)
 
 
-def flatten(state: State, market: str, rules: Rules, *, time: int) -> tuple[Action, ...]:
-    """Return the sale that ends a position in an emergency; once at any one time."""
-    return ended_by_hand(state, market, rules, time=time, reason="emergency stop")
+def flatten(
+    state: State, market: str, rules: Rules, *, time: int, down_to: Decimal = ZERO
+) -> tuple[Action, ...]:
+    """Return the sale of a position, but for `down_to`, in an emergency; once at any one time."""
+    return ended_by_hand(
+        state, market, rules, time=time, reason="emergency stop", down_to=down_to
+    )
 
 
 def ended_by_hand(

@@ -255,7 +255,13 @@ class _Stop:
     def _clear_with(self, bot: Bot, run: Run) -> None:
         known = self._swept.get(run.name)
         gone = frozenset[str]() if known is None else known[1].gone
-        clear_with(bot, self._result, is_flattening=self._is_flattening, gone=gone)
+        clear_with(
+            bot,
+            self._result,
+            self._config.rules(),
+            is_flattening=self._is_flattening,
+            gone=gone,
+        )
         if known is None:
             self._result.asked.append(run.name)
         if not bot.session.open_orders():

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from tradebot.engine.resolve import APART_MS
+from tradebot.engine.settings import Rules
 from tradebot.errors import ExchangeUnavailable
 from tradebot.model.money import ZERO
 from tradebot.model.order import OrderStatus
 from tradebot.runtime.assemble import Bot
+from tradebot.runtime.kill_flatten import sell_all
 from tradebot.runtime.session import Session
 
 
@@ -70,7 +72,12 @@ def _cancel_unknown(session: Session, result: Killed, known: set[str]) -> None:
 
 
 def clear_with(
-    bot: Bot, result: Killed, *, is_flattening: bool, gone: frozenset[str] = frozenset()
+    bot: Bot,
+    result: Killed,
+    rules: Rules,
+    *,
+    is_flattening: bool,
+    gone: frozenset[str] = frozenset(),
 ) -> None:
     """Cancel and, if asked, sell through the bot's own session, and look what is left.
 
@@ -85,7 +92,7 @@ def clear_with(
     result.cancelled += sum(_is_cancelled(session, each) for each in out)
     held = {name: each.sellable for name, each in session.state.positions.items() if each.is_open}
     if is_flattening:
-        session.flatten()
+        result.problems += sell_all(session, rules, now_ms=bot.clock.now_ms())
         _tried(result, session.settle_only)
     for market, quantity in held.items():
         left = session.state.positions[market].sellable

@@ -12,14 +12,12 @@ from functools import partial
 from tradebot.adapters.gate_tokens import GateTokens
 from tradebot.engine.apply import apply
 from tradebot.engine.decide import decide
-from tradebot.engine.protect import flatten
 from tradebot.engine.settings import Rules
 from tradebot.engine.state import State
 from tradebot.errors import ExchangeUnavailable
 from tradebot.model import event as ev
 from tradebot.model.account import TradingState
 from tradebot.model.market import Candle
-from tradebot.model.money import ZERO
 from tradebot.ports import Broker, Clock, Journal, Latch
 from tradebot.runtime.carrying import Carrier
 from tradebot.runtime.guarding import Ask, Guard, resting_rules
@@ -229,6 +227,10 @@ class Session:
         """Return what the exchange says the account holds. Raises ExchangeUnavailable."""
         return self._broker.balances()
 
+    def last_price(self, market: str) -> Decimal:
+        """Return the price of a market's last trade. Raises ExchangeUnavailable."""
+        return self._broker.last_price(market)
+
     # --- stopping -------------------------------------------------------------------------------
 
     def cancel_all(self, reason: str) -> None:
@@ -259,24 +261,6 @@ class Session:
         """Cancel what the exchange still shows of ours, whether the journal knows it or not."""
         self._broker.cancel_own()
         self.settle_only()
-
-    def flatten(self) -> None:
-        """Sell every position at the market, whatever the latch says; in pieces, if need be.
-
-        One that cannot be asked about stops no other.
-        """
-        for market in sorted(self.state.positions):
-            with suppress(ExchangeUnavailable):
-                self._flatten(market)
-
-    def _flatten(self, market: str) -> None:
-        # One time for all rounds: what was refused is known by the time at which it was tried.
-        now = self._clock.now_ms()
-        for piece in range(PIECES_MAX):
-            before = self.state.positions[market].sellable
-            self.pursue(partial(flatten, market=market, rules=self._rules, time=now + piece))
-            if self.state.positions[market].sellable in (ZERO, before):
-                return
 
     def is_armed(self) -> bool:
         """Return whether the emergency stop lets us trade."""

@@ -27,8 +27,9 @@ def test_orders_that_the_exchange_lost_do_not_keep_a_position_from_being_sold() 
     held = bot.state.positions[BTC].sellable
     del bot.broker.reports[stop.id]
     bot.clock.now = NOW + 3_600_000
+    bot.price()
     result = Killed()
-    clear_with(Reopened(bot.session, bot.clock), result, is_flattening=True)  # type: ignore[arg-type]  # all that it uses
+    clear_with(Reopened(bot.session, bot.clock), result, rules(), is_flattening=True)  # type: ignore[arg-type]  # all that it uses
     assert bot.order(Leg.STOP).status is OrderStatus.EXPIRED
     assert result.sold == {BTC: held}
     assert result.left == {}
@@ -43,8 +44,9 @@ def test_order_that_cannot_be_read_keeps_no_other_from_being_cancelled_and_sold(
     doubtful = next(each for each in bot.state.orders.unsettled.values() if each.market == ETH)
     bot.broker.unreachable = {doubtful.id}
     bot.broker.script = ["filled"] * 4
+    bot.price()
     result = Killed()
-    clear_with(Reopened(bot.session, bot.clock), result, is_flattening=True)  # type: ignore[arg-type]  # all that it uses
+    clear_with(Reopened(bot.session, bot.clock), result, rules(), is_flattening=True)  # type: ignore[arg-type]  # all that it uses
     assert (list(result.sold), result.left) == ([BTC], {})
     assert result.cancelled == 1
     assert result.problems == [

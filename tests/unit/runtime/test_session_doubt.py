@@ -73,7 +73,7 @@ def test_nothing_is_sold_beside_protection_in_doubt(is_oco: bool) -> None:
     bot = _with_stop_in_doubt(is_oco=is_oco)
     placed = len(bot.broker.placed)
     bot.step("100", FLAT, 2)
-    bot.session.flatten()
+    bot.flatten()
     assert len(bot.broker.placed) == placed
     assert bot.broker.cancelled == []
 
@@ -124,7 +124,7 @@ def test_exit_in_doubt_is_asked_about_and_never_joined_by_a_second_sale() -> Non
         bot.broker.asked.clear()
         _look(bot, seconds)
         bot.step("90", FLAT, hour)
-        bot.session.flatten()
+        bot.flatten()
         assert bot.broker.asked == [bot.order(Leg.EXIT).id]
     assert _legs(bot) == [Leg.ENTRY, Leg.STOP, Leg.EXIT]
 
@@ -173,10 +173,10 @@ def test_late_exit_waits_for_the_newest_candle_and_another_configuration_owes_no
 def test_flatten_sells_in_as_many_pieces_as_the_exchange_asks_for() -> None:
     bot = Bot("filled", by=rules(), markets=1)
     bot.step()
-    market = replace(bot.state.markets[BTC], quantity_max=d(4))
+    market = replace(bot.state.markets[BTC], quantity_max=d(1))
     bot.session.state = replace(bot.state, markets={BTC: market})
-    bot.session.flatten()
-    assert [each.intent.quantity for each in bot.broker.placed[1:]] == [d(4), d(4), d(2)]
+    bot.flatten()
+    assert [each.intent.quantity for each in bot.broker.placed[1:]] == [d(1)] * 10
     assert not bot.state.positions[BTC].is_open
 
 

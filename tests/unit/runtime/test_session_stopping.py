@@ -46,7 +46,7 @@ def test_emergency_sale_passes_the_closed_latch_and_a_halted_state() -> None:
     bot = _stopped()
     bot.session.halt("killed")
     bot.session.cancel_all("killed")
-    bot.session.flatten()
+    bot.flatten()
     assert bot.broker.placed[-1].intent.leg is Leg.FLATTEN
     assert bot.state.balances == {"USDT": d(1000), "BTC": d(0)}
     assert not bot.state.positions[BTC].is_open
@@ -54,7 +54,7 @@ def test_emergency_sale_passes_the_closed_latch_and_a_halted_state() -> None:
 
 def test_emergency_sale_waits_while_a_stop_may_still_sell() -> None:
     bot = _stopped()
-    bot.session.flatten()
+    bot.flatten()
     assert bot.broker.placed[-1].intent.leg is not Leg.FLATTEN
 
 
@@ -63,7 +63,7 @@ def test_emergency_sale_that_is_rejected_is_not_repeated_at_once() -> None:
     bot.session.cancel_all("killed")
     bot.broker.script = ["rejected"]
     placed = len(bot.broker.placed)
-    bot.session.flatten()
+    bot.flatten()
     assert len(bot.broker.placed) == placed + 1
 
 
