@@ -1,6 +1,7 @@
 """What a person tells a bot: one that runs, and one that does not; each word once, and kept."""
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -314,6 +315,16 @@ def test_bot_that_does_not_answer_leaves_the_command_waiting_and_it_can_be_withd
     assert [each["word"] for each in bodies("command_taken")] == ["close", "pause", "close"]
 
 
+def test_command_of_another_user_is_refused_as_the_bot_could_not_read_it(
+    left: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = os.geteuid() + 1
+    monkeypatch.setattr(os, "geteuid", lambda: other)
+    assert f"not to you ({other})" in refused(2, "pause")
+    monkeypatch.undo()
+    assert not (left / "logs/runs/sandbox-0001/commands").exists()
+
+
 def test_words_that_cannot_be_are_refused(left: Path) -> None:
     assert "is no market of this run" in refused(2, "close", "XRP/USDT")
     assert "is no market of this run" in refused(2, "cancel", "XRP/USDT")
@@ -321,6 +332,8 @@ def test_words_that_cannot_be_are_refused(left: Path) -> None:
     for fraction in ("0", "1.5", "-1", "0.0000001", "nan"):
         refused(2, "close", "BTC/USDT", "--fraction", fraction)
     assert "one line" in refused(2, "pause", "--reason", "a\nb")
+    for seconds in ("-1", "nan", "inf", "3601", "0.5"):
+        typed("pause", "--wait", seconds, code=2)
     assert "Missing option '--reason'" in refused(2, "adopt")
     for words in (("pause",), ("close", "BTC/USDT"), ("cancel",), ("adopt", *REASON)):
         assert "there is no run" in refused(3, *words, "--run", "sandbox-0009")

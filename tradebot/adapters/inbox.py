@@ -150,6 +150,8 @@ class Inbox:
             return "it is no folder"
         if found.st_uid not in (os.geteuid(), 0) or found.st_mode & 0o022:
             return "others could write into it; `chmod 700` it and make it yours"
+        if not os.access(self.folder, os.R_OK | os.W_OK | os.X_OK):
+            return "it cannot be read and written here; make it yours"
         return ""
 
 

@@ -40,9 +40,9 @@ PassphraseFile = Annotated[
 RunName = Annotated[str | None, typer.Option("--run", help="Which run; else the last one.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what it would do, and do nothing.")]
 Wait = Annotated[
-    float, typer.Option("--wait", help="Seconds to wait for a running bot's answer.")
+    int, typer.Option("--wait", min=0, max=3600, help="Seconds to wait for a bot's answer.")
 ]
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 30
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 

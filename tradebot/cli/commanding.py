@@ -35,7 +35,7 @@ class Typed:
     run: str | None
     config: Path | None
     passphrase_file: Path | None = None
-    wait_seconds: float = 0.0
+    wait_seconds: int = 0
     is_dry: bool = False
     is_json: bool = False
 
@@ -89,7 +89,7 @@ def giver_of(typed: Typed, *, may_lift_halt: bool = False) -> Giver:
         request=Request(config=typed.config),
         run=Runs(config.paths.logs).find(typed.run),
         unlocking=unlocking,
-        wait_ms=max(0, round(typed.wait_seconds * 1000)),
+        wait_ms=typed.wait_seconds * 1000,
         may_lift_halt=may_lift_halt,
     )
 

@@ -72,12 +72,22 @@ class Giver:
             )
         return seq
 
+    def _check_owner(self) -> None:
+        """Raise UsageError where the bot could not read what is left for it."""
+        owner = self.run.folder.stat().st_uid
+        if owner != os.geteuid():
+            raise UsageError(
+                f"{self.run.folder} belongs to user {owner}, not to you ({os.geteuid()})",
+                hint="type it as the user who runs the bot",
+            )
+
     def give(self, command: Command) -> Given:
         """Give a command; return what became of it in the time that is allowed.
 
         Raises what keeps it from being done where no bot runs: it does not wait any more then.
         """
         inbox, clock = Inbox(self.run.commands), WallClock()
+        self._check_owner()
         after = self._check_begun()
         inbox.post(command)
         deadline = clock.monotonic_ms() + self.wait_ms

@@ -59,6 +59,7 @@ def act(config: Config, request: Request, run: Run, unlocking: Unlocking, inbox:
                 rules=config.rules(),
                 clock=bot.clock,
                 settle=lambda: settle_twice(bot),
+                # Nobody would guard what an entry buys: whichever rests ends with this, too.
                 guard=bot.session.leave,
                 adopt=partial(adopt_all, bot, config),
             )
