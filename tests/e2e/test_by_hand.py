@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -203,6 +204,34 @@ def test_rubbish_among_the_commands_is_refused_by_name_and_the_bot_goes_on(alway
     names = {each["name"] for each in bodies("command_refused")}
     assert names == {"close-all.json", "1763648909123-1-0.taken"}
     assert len(list((inbox / "refused").iterdir())) == 2
+
+
+@pytest.mark.long
+def test_command_whose_bot_hangs_and_is_killed_is_done_by_who_gave_it(always: Path) -> None:
+    inbox = always / "logs/runs/sandbox-0001/commands"
+    with holding(always) as program:
+        program.send(signal.SIGSTOP)
+        with started(always, "close", "BTC/USDT", "--json", *REASON) as giver:
+            while not list(inbox.glob("*.json")):
+                assert giver.process.poll() is None
+            program.send(signal.SIGKILL)
+            told = giver.ended(0).json
+    assert told["outcome"] == "done"
+    assert held(3) == []
+    assert len(bodies("command_taken")) == len(bodies("command_ended")) == 1
+
+
+@pytest.mark.long
+def test_ctrl_c_takes_a_waiting_command_back(always: Path) -> None:
+    inbox = always / "logs/runs/sandbox-0001/commands"
+    with holding(always) as program:
+        program.send(signal.SIGSTOP)
+        with started(always, "close", "BTC/USDT", *REASON) as giver:
+            while not list(inbox.glob("*.json")):
+                assert giver.process.poll() is None
+            giver.send(signal.SIGINT)
+            giver.ended(130)
+        assert not list(inbox.glob("*.json"))
 
 
 # --- a bot that does not run --------------------------------------------------------------------
