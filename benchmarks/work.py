@@ -64,7 +64,7 @@ def command(*arguments: str) -> dict[str, Any]:
 def backtest(source: str, strategy: str) -> dict[str, Any]:
     """Backtest a candle file, or so many synthetic candles, and time `run_backtest` alone."""
     from tradebot.research.backtest import run_backtest
-    from tradebot.runtime.assemble import chosen_strategy
+    from tradebot.runtime.chosen import chosen_strategy
     from tradebot.runtime.config import load_config
     from tradebot.runtime.runs import RunSpec
 
@@ -124,7 +124,7 @@ def journal(folder: str, count: str) -> dict[str, Any]:
 
 def _events(count: int) -> list[Any]:
     from tradebot.research.backtest import run_backtest
-    from tradebot.runtime.assemble import chosen_strategy
+    from tradebot.runtime.chosen import chosen_strategy
     from tradebot.runtime.config import load_config
     from tradebot.runtime.runs import RunSpec
     from tradebot.sandbox.synthetic import synthetic_market
@@ -140,7 +140,7 @@ def _events(count: int) -> list[Any]:
 
 def signal(name: str, calls: str) -> dict[str, Any]:
     """Ask a strategy for its opinion on the last candle, as the live loop does."""
-    from tradebot.runtime.assemble import chosen_strategy
+    from tradebot.runtime.chosen import chosen_strategy
     from tradebot.runtime.config import load_config
     from tradebot.sandbox.synthetic import synthetic_market
     from tradebot.strategies.base import last_signal

@@ -19,7 +19,7 @@ from tradebot.model.event import (
 )
 from tradebot.model.order import Side
 from tradebot.research.backtest import BacktestResult
-from tradebot.runtime import assemble
+from tradebot.runtime.chosen import chosen_strategy
 from tradebot.runtime.world import simulated_world
 
 ZERO = Decimal(0)
@@ -57,7 +57,7 @@ def exchange_totals(given: Case) -> tuple[BacktestResult, dict[str, Decimal]]:
     from tradebot.research.backtest import backtest_world
 
     world = simulated_world(given.config, given.tables, given.spec)
-    chosen = assemble.chosen_strategy(given.config)
+    chosen = chosen_strategy(given.config)
     result = backtest_world(given.config, world, chosen)
     return result, dict(BookDoor(world.book).balances())
 

@@ -132,14 +132,26 @@ def test_quantity_by_risk_loses_at_most_the_risk_and_one_lot_more_would_not(
     assert (quantity // lot + 1) * loss_of_lot > floor(allowed)
 
 
-@given(st.integers(0, 10**6), amounts, parts, prices, lots, cashes)
-def test_caps_and_exposure_only_lower_a_quantity(
-    count: int, cap: int, ppm: int, price: int, lot: int, lot_cash: int
-) -> None:
+@given(amounts, parts)
+def test_limit_on_losses_trips_at_its_value_and_not_a_unit_before(before: int, ppm: int) -> None:
+    floor_ = limits.loss_floor(before, ppm)
+    assert before - floor_ >= part(before, ppm)
+    assert before - (floor_ + 1) < part(before, ppm)
+
+
+@given(amounts, prices, prices)
+def test_what_a_stop_may_cost_is_never_understated(worth: int, price: int, stop: int) -> None:
+    risk = limits.risked(worth, price, stop)
+    if stop >= price:
+        assert risk == worth
+        return
+    exact = Fraction(worth * (price - stop), price)
+    assert exact <= risk < exact + 1
+
+
+@given(st.integers(0, 10**6), parts, lots)
+def test_exposure_only_lowers_a_quantity(count: int, ppm: int, lot: int) -> None:
     quantity = count * lot
-    capped = sizes.capped(quantity, cap, price, lot, lot_cash)
-    assert capped <= quantity
-    assert costs.notional(price, capped, lot, lot_cash) <= cap
     assert sizes.scaled(quantity, ppm, lot) == on_grid_down(part(quantity, ppm), lot)
 
 

@@ -13,10 +13,10 @@ from tradebot.engine import (
     compare_orders,
     reconcile,
     remedies,
-    risk,
     sizing,
     valuation,
 )
+from tradebot.engine.controls import admission, holdings
 from tradebot.model.order import ListedOrder, OrderStatus
 from tradebot.runtime.guarding import Guard
 from tradebot.runtime.reconciling import Reconciler
@@ -154,8 +154,12 @@ BOOK_BUGS = (
     Bug(
         "the limit on one market is forgotten, by its size and by the gate",
         (
-            (sizing.entry_quantity, "rules.position_ppm_max, held", "rules.exposure_ppm_max, held"),
-            (risk._check_holdings, "rules.position_ppm_max, held", "rules.exposure_ppm_max, held"),
+            (sizing._caps, "rules.position_ppm_max, held", "rules.exposure_ppm_max, held"),
+            (
+                holdings.check_holdings,
+                "rules.position_ppm_max, held",
+                "rules.exposure_ppm_max, held",
+            ),
         ),
     ),
     Bug(
@@ -170,7 +174,7 @@ BOOK_BUGS = (
     ),
     Bug(
         "a locked market takes entries",
-        ((risk.closed_to_entries, "if name == market", "if not name"),),
+        ((admission.closed_to_entries, "if name == market", "if not name"),),
     ),
     Bug(
         "a fold forgets what was adjusted",

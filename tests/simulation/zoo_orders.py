@@ -2,6 +2,7 @@
 
 from tests.simulation.zoo import Bug
 from tradebot.engine import apply_orders, booking, decide, protect, reconcile, risk
+from tradebot.engine.controls import holdings
 from tradebot.runtime.carrying import Carrier
 from tradebot.runtime.guarding import Guard
 from tradebot.runtime.session import Session
@@ -140,7 +141,7 @@ ORDER_BUGS = (
         "the limit on positions is one too high",
         (
             (
-                risk._check_holdings,
+                holdings.check_holdings,
                 "len(busy) >= rules.open_positions_max",
                 "len(busy) > rules.open_positions_max",
             ),

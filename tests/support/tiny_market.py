@@ -61,7 +61,7 @@ class TinyMarket:
 
     def _listing(self, traded: Market) -> Listing:
         columns: Sequence[Sequence[int]] = list(zip(*self.candles, strict=True))
-        opened_at, closed_at, opened, high, low, close = columns
+        opened_at, closed_at, opened, high, low, close, _ = columns
         scale = scales([traded])[traded.name]
         volume = [1.0] * len(close)
         return Listing(

@@ -16,6 +16,7 @@ from tradebot.model.event import Event, FillBooked
 from tradebot.model.timeframe import timeframe_name
 from tradebot.research.backtest import BacktestResult, run_backtest
 from tradebot.runtime import assemble
+from tradebot.runtime.chosen import chosen_strategy
 from tradebot.runtime.config import Config
 from tradebot.runtime.drive import drive_virtual
 from tradebot.runtime.runs import Run, Runs, RunSpec
@@ -74,7 +75,7 @@ def random_case(seed: int, candles: int) -> Case:
     values: dict[str, dict[str, Any]] = {
         "strategy": {"name": name, "params": STRATEGIES[name]},
         "sizing": {
-            "method": draw.choice(["risk", "fraction"]),
+            "method": draw.choice(["risk", "fraction", "volatility"]),
             "fraction": Decimal(draw.choice(["0.05", "0.3", "0.95"])),
             "risk_fraction": Decimal(draw.choice(["0.001", "0.01"])),
         },
@@ -87,6 +88,18 @@ def random_case(seed: int, candles: int) -> Case:
         "risk": {
             "position_fraction_max": Decimal(draw.choice(["0.1", "1"])),
             "open_positions_max": draw.choice([1, 10]),
+            "reward_to_risk_min": 0,
+            "risk_fraction_max": Decimal(draw.choice(["0.02", "1"])),
+            "daily_loss_fraction_max": Decimal(draw.choice(["0.01", "0.02", "0.2"])),
+            "drawdown_fraction_max": Decimal(draw.choice(["0.2", "1"])),
+            "entries_per_day_max": draw.choice([5, 100_000]),
+            "duplicate_seconds": draw.choice([0, 120]),
+        },
+        "pauses": {
+            "cooldown_candles": draw.choice([0, 3]),
+            "stops_max": draw.choice([0, 2]),
+            "market_stops_max": draw.choice([0, 2]),
+            "market_low_profit_trades": draw.choice([0, 2]),
         },
         "costs": {
             "slippage_fraction": Decimal(draw.choice(["0", "0.0005"])),
@@ -116,7 +129,7 @@ def gappy_case(seed: int, candles: int) -> Case:
 
 def backtested(given: Case) -> BacktestResult:
     """Run the case as a backtest."""
-    chosen = assemble.chosen_strategy(given.config)
+    chosen = chosen_strategy(given.config)
     return run_backtest(given.config, given.tables, given.spec, chosen)
 
 
@@ -152,7 +165,7 @@ def _drive(
     config: Config, given: Case, run: Run, stop_after: int | None
 ) -> tuple[State, dict[str, Decimal]]:
     world = simulated_world(config, given.tables, given.spec)
-    chosen = assemble.chosen_strategy(config)
+    chosen = chosen_strategy(config)
     bot = assemble.sandbox(config, world, run, chosen, tell=lambda event, state: None)
     try:
         drive_virtual(bot, _stopper(bot, stop_after))

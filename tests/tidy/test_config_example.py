@@ -98,7 +98,7 @@ def test_every_key_is_in_the_example_and_nothing_more() -> None:
 def test_a_key_has_a_comment_with_its_bounds_and_choices(key: str) -> None:
     comment = comments(EXAMPLE.read_text(encoding="utf-8")).get(key, "")
     assert len(comment) > 20, f"{key}: say above it what it means and in which unit"
-    words = re.findall(r'"[^"]*"|[\d.,]*\d', comment)
+    words = re.findall(r'"[^"]*"|-?[\d.,]*\d', comment)
     named = {word.replace(",", "") for word in words}
     missing = needed_words(FIELDS[key]) - named
     assert not missing, f"{key}: the comment does not name {sorted(missing)}"
@@ -112,5 +112,5 @@ def test_a_comment_belongs_to_the_key_under_it() -> None:
 def test_bounds_and_choices_are_found_in_the_code() -> None:
     assert needed_words(FIELDS["risk.open_positions_max"]) == {"1", "200"}
     assert needed_words(FIELDS["risk.order_notional_max"]) == {"0"}
-    assert needed_words(FIELDS["sizing.method"]) == {'"risk"', '"fraction"'}
+    assert needed_words(FIELDS["sizing.method"]) == {'"risk"', '"volatility"', '"fraction"'}
     assert needed_words(FIELDS["alerts.channels"]) >= {'"slack"', '"email"'}

@@ -37,8 +37,8 @@ def check(
 ) -> None:
     """Check every key of the configuration, and the strategy; exit 78 if anything is wrong."""
     from tradebot.cli.output import emit
-    from tradebot.runtime.assemble import chosen_strategy
     from tradebot.runtime.checks import check_exchange
+    from tradebot.runtime.chosen import chosen_strategy
     from tradebot.runtime.config import load_config
 
     found = load_config(config)

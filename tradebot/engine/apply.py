@@ -11,14 +11,16 @@ from typing import Any, cast
 
 from tradebot.engine import apply_commands as commands
 from tradebot.engine import apply_orders as orders
+from tradebot.engine import track
 from tradebot.engine.booking import taken_out
 from tradebot.engine.commands import strictest
 from tradebot.engine.state import Feed, State, with_feed
+from tradebot.engine.valuation import marked_equity
 from tradebot.model import event as ev
-from tradebot.model.account import Position
+from tradebot.model.account import Position, TradingState
 from tradebot.model.command import CommandEnded, CommandRefused, CommandTaken, SignalSpent
 from tradebot.model.market import scales
-from tradebot.model.money import MONEY_CONTEXT
+from tradebot.model.money import MONEY_CONTEXT, ZERO
 from tradebot.model.order import OrderStatus
 
 
@@ -41,6 +43,7 @@ def _session_started(state: State, event: ev.SessionStarted) -> State:
         markets={market.name: market for market in event.markets},
         scales=scales(event.markets),
         balances=dict(event.balances),
+        track=track.begun(event.balances.get(event.markets[0].quote, ZERO)),
     )
 
 
@@ -83,12 +86,13 @@ def _candles_closed(state: State, event: ev.CandlesClosed) -> State:
             unwanted ^= {name}
     closed_at = event.closed_at
     every = event.closes.keys() >= feed.closes.keys()
+    closes = event.closes if every else {**feed.closes, **event.closes}
     return with_feed(
         state,
         Feed(
             # A candle of another market may come late: what is decided stays decided.
             max(feed.latest, closed_at),
-            event.closes if every else {**feed.closes, **event.closes},
+            closes,
             {**feed.closed_at, **dict.fromkeys(event.closes, closed_at)},
             event.exposures if every else {**feed.exposures, **event.exposures},
             refused,
@@ -96,6 +100,7 @@ def _candles_closed(state: State, event: ev.CandlesClosed) -> State:
             rounds,
             unwanted,
         ),
+        track.marked(state.track, marked_equity(state, closes), closed_at),
     )
 
 
@@ -105,10 +110,23 @@ def _intent_refused(state: State, event: ev.IntentRefused) -> State:
 
 
 def _trading_state_changed(state: State, event: ev.TradingStateChanged) -> State:
+    is_active = event.state is TradingState.ACTIVE
+    after = track.resumed(state.track) if is_active else state.track
     return replace(
         state,
         trading=strictest(state.trading, event.state),
+        track=after,
         commands=state.commands.with_trading(event.state, event.reason),
+    )
+
+
+def _limit_tripped(state: State, event: ev.LimitTripped) -> State:
+    trip = track.Trip(event.until, event.limit, event.value, event.message)
+    trading = state.trading
+    if event.until == track.FOR_EVER and trading is TradingState.ACTIVE:
+        trading = TradingState.REDUCING
+    return replace(
+        state, trading=trading, track=track.tripped(state.track, event.control, trip)
     )
 
 
@@ -125,20 +143,30 @@ def _position_adjusted(state: State, event: ev.PositionAdjusted) -> State:
     before = state.positions.get(event.market, Position())
     with localcontext(MONEY_CONTEXT):
         position = taken_out(state.markets[event.market], before, event.quantity)
-    return replace(
+    after = replace(
         state,
         positions={**state.positions, event.market: position},
         feed=orders.signal_spent(state.feed, event.market, before, position),
         differences=state.differences.forgetting(event.market),
     )
+    return _moved(state, after)
 
 
 def _balance_adjusted(state: State, event: ev.BalanceAdjusted) -> State:
-    return replace(
+    after = replace(
         state,
         balances={**state.balances, event.asset: event.after},
         differences=state.differences.forgetting(event.asset),
     )
+    return _moved(state, after)
+
+
+def _moved(before: State, after: State) -> State:
+    """Return `after`, in which a person's money has moved: no loss and no gain of the bot's."""
+    worth = marked_equity(before, before.feed.closes), marked_equity(after, before.feed.closes)
+    if worth[0] == worth[1]:
+        return after
+    return replace(after, track=track.moved(before.track, *worth))
 
 
 def _difference_found(state: State, event: ev.DifferenceFound) -> State:
@@ -147,6 +175,10 @@ def _difference_found(state: State, event: ev.DifferenceFound) -> State:
 
 def _difference_resolved(state: State, event: ev.DifferenceResolved) -> State:
     return replace(state, differences=state.differences.with_resolved(event))
+
+
+def _cancel_sent(state: State, event: ev.CancelSent) -> State:
+    return replace(state, track=track.paced(state.track, event.at))
 
 
 def _nothing(state: State, event: ev.Event) -> State:
@@ -163,14 +195,15 @@ _APPLY: dict[type[ev.Event], Callable[[State, Any], State]] = {
     ev.OrderSent: orders.order_sent,
     ev.OrderAccepted: orders.order_accepted,
     ev.OrderRejected: orders.order_rejected,
-    ev.OrderUnknown: orders.to_status(OrderStatus.UNKNOWN),
+    ev.OrderUnknown: orders.order_unknown,
     ev.FillBooked: orders.fill_booked,
-    ev.CancelSent: _nothing,
+    ev.CancelSent: _cancel_sent,
     ev.OrderCancelled: orders.to_status(OrderStatus.CANCELLED),
     ev.OrderExpired: orders.to_status(OrderStatus.EXPIRED),
     ev.OrderAbsent: orders.to_status(OrderStatus.ABSENT),
     ev.OrderDropped: orders.to_status(OrderStatus.DROPPED),
     ev.TradingStateChanged: _trading_state_changed,
+    ev.LimitTripped: _limit_tripped,
     ev.MarketLocked: _market_locked,
     ev.MarketUnlocked: _market_unlocked,
     ev.PositionUnprotected: _nothing,

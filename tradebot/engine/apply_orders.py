@@ -8,6 +8,7 @@ from dataclasses import replace
 from decimal import Decimal, localcontext
 from typing import Any
 
+from tradebot.engine import track
 from tradebot.engine.booking import book_fill, is_third_coin
 from tradebot.engine.orders import Orders
 from tradebot.engine.state import Feed, State, with_feed, with_orders
@@ -55,14 +56,28 @@ def order_intended(state: State, event: ev.OrderIntended) -> State:
         known.settled,
         {**known.attempted, (event.market, event.leg): (newest, count)},
     )
-    state = with_orders(state, orders)
-    if event.leg is Leg.ENTRY and event.kind is OrderKind.LIMIT:
+    is_entry = event.leg is Leg.ENTRY
+    state = _on_track(
+        with_orders(state, orders),
+        track.intended(
+            state.track,
+            at=event.at,
+            closed_at=event.closed_at,
+            market=event.market,
+            entry_of=event.quantity if is_entry else None,
+        ),
+    )
+    if is_entry and event.kind is OrderKind.LIMIT:
         rounds = {**state.feed.rounds, event.market: state.feed.rounds.get(event.market, 0) + 1}
         return with_feed(state, replace(state.feed, rounds=rounds))
     if event.leg is Leg.STOP and event.stop_price is not None:
         position = replace(state.positions[event.market], stop=event.stop_price)
         state = replace(state, positions={**state.positions, event.market: position})
     return state
+
+
+def _on_track(state: State, after: track.Track) -> State:
+    return state if after is state.track else replace(state, track=after)
 
 
 def _moved(state: State, order: Order, status: OrderStatus) -> State:
@@ -111,6 +126,7 @@ def order_sent(state: State, event: ev.OrderSent) -> State:
 def order_accepted(state: State, event: ev.OrderAccepted) -> State:
     """Return the state after the exchange took the order."""
     order = replace(_order(state, event.order_id), exchange_id=event.exchange_id)
+    state = _on_track(state, track.answered(state.track))
     status = OrderStatus.PARTIAL if order.filled else OrderStatus.ACCEPTED
     return _moved(state, order, status)
 
@@ -120,7 +136,15 @@ def order_rejected(state: State, event: ev.OrderRejected) -> State:
     order = _order(state, event.order_id)
     if event.code == NOT_ATTEMPTED:
         order = replace(order, is_attempted=False)
+    else:
+        state = _on_track(state, track.erred(state.track))
     return _moved(state, order, OrderStatus.REJECTED)
+
+
+def order_unknown(state: State, event: ev.OrderUnknown) -> State:
+    """Return the state after no answer proved what became of the order."""
+    state = _on_track(state, track.erred(state.track))
+    return _moved(state, _order(state, event.order_id), OrderStatus.UNKNOWN)
 
 
 def fill_booked(state: State, event: ev.FillBooked) -> State:
@@ -165,7 +189,17 @@ def _book(state: State, event: ev.FillBooked) -> State:
         balances[asset] = balances.get(asset, Decimal(0)) + change
     positions = {**state.positions, event.market: position}
     feed = signal_spent(state.feed, event.market, before, position)
-    return replace(state, balances=balances, positions=positions, feed=feed, third_fees=fees)
+    kept = track.answered(state.track)
+    if before.is_open and not position.is_open:
+        kept = track.ended(kept, event.market, event.fill.filled_at, position, event.fill.price)
+    return replace(
+        state,
+        balances=balances,
+        positions=positions,
+        feed=feed,
+        third_fees=fees,
+        track=kept,
+    )
 
 
 def signal_spent(feed: Feed, market: str, before: Position, after: Position) -> Feed:

@@ -7,6 +7,7 @@ the next.
 """
 
 from tradebot.engine.actions import Action, Cancel, Place, Refuse
+from tradebot.engine.controls.refusal import ALL_WELL, Outside
 from tradebot.engine.entries import begun, entry_price, is_used_up, over
 from tradebot.engine.exits import exit_reason, stop_level
 from tradebot.engine.protect import (
@@ -21,7 +22,7 @@ from tradebot.engine.protect import (
 )
 from tradebot.engine.risk import review
 from tradebot.engine.settings import Rules
-from tradebot.engine.sizing import entry_quantity
+from tradebot.engine.sizing import entry_size
 from tradebot.engine.state import State
 from tradebot.engine.valuation import is_held
 from tradebot.model.account import Position, TradingState
@@ -44,7 +45,7 @@ def decide(
     exposure_ppm: int | None,
     rules: Rules,
     *,
-    is_contiguous: bool = True,
+    outside: Outside = ALL_WELL,
     why: str = "",
 ) -> tuple[Action, ...]:
     """Return what to do about `market` now that `candle` has closed; empty = nothing (more).
@@ -63,7 +64,7 @@ def decide(
                 return ended
         if exposure_ppm is None or exposure_ppm <= 0 or market in state.feed.spent:
             return ()
-        return _enter(state, market, candle, exposure_ppm, rules, is_contiguous, why)
+        return _enter(state, market, candle, exposure_ppm, rules, outside, why)
     if state.trading is HALTED or not state.markets[market].is_trading:
         return ()  # What guards it stays: no sale would be let through in its stead.
     level = stop_level(position, state.scales[market], rules, candle)
@@ -84,7 +85,7 @@ def _enter(
     candle: Candle,
     exposure_ppm: int,
     rules: Rules,
-    is_contiguous: bool,
+    outside: Outside,
     why: str,
 ) -> tuple[Action, ...]:
     if state.orders.of(market) or state.orders.attempts(market, Leg.ENTRY, candle.closed_at):
@@ -93,7 +94,7 @@ def _enter(
         return ()
     scale = state.scales[market]
     units = entry_price(candle, scale, rules)
-    quantity = entry_quantity(state, market, units, exposure_ppm, rules)
+    sized = entry_size(state, market, candle, units, exposure_ppm, rules)
     price = scale.price_decimal(units)
     is_limit = rules.entry_ms_max > 0
     intent = Intent(
@@ -101,14 +102,15 @@ def _enter(
         side=Side.BUY,
         kind=OrderKind.LIMIT if is_limit else OrderKind.MARKET,
         leg=Leg.ENTRY,
-        quantity=scale.quantity_decimal(quantity),
+        quantity=scale.quantity_decimal(sized.quantity),
         reference_price=price,
         closed_at=candle.closed_at,
         strategy=strategy_of(state),
         reason=f"signal: {why}" if why else "signal",
         price=price if is_limit else None,
+        size=sized.size,
     )
-    ruling = review(state, intent, rules, is_contiguous=is_contiguous)
+    ruling = review(state, intent, rules, outside)
     if isinstance(ruling, Approved):
         return (Place(ruling),)
     if state.feed.refused.get(market) == ruling.control:

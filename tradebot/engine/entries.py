@@ -4,7 +4,7 @@ Law: a limit entry is never followed by an order at the market; one is gone befo
 """
 
 from tradebot.engine.actions import Action, Cancel
-from tradebot.engine.risk import closed_to_entries
+from tradebot.engine.controls.admission import closed_to_entries
 from tradebot.engine.rules.entries import limit_price
 from tradebot.engine.settings import Rules
 from tradebot.engine.state import State
@@ -42,7 +42,7 @@ def over(
     entry = resting_entry(state.orders.of(market))
     if entry is None:
         return ()
-    reason = closed_to_entries(state, market)
+    reason = closed_to_entries(state, market, candle.closed_at)
     if not reason and exposure_ppm is not None and exposure_ppm <= 0:
         reason = "the signal has gone"
     if not reason and market in state.feed.spent:

@@ -17,6 +17,7 @@ from tradebot.engine.valuation import is_held
 from tradebot.model.account import Position
 from tradebot.model.money import MONEY_CONTEXT, ZERO
 from tradebot.model.order import (
+    IN_DOUBT,
     RESTING,
     Approved,
     Intent,
@@ -29,8 +30,6 @@ from tradebot.model.order import (
 )
 
 PROTECTIVE = frozenset({Leg.STOP, Leg.TARGET})
-# Orders of which nobody knows whether the exchange has them.
-IN_DOUBT = frozenset({OrderStatus.INTENDED, OrderStatus.SENT, OrderStatus.UNKNOWN})
 # Sets, not members: to look one up in its enum takes four times as long, at every candle.
 AT_MARKET, STOPS = frozenset({OrderKind.MARKET}), frozenset({Leg.STOP})
 REFUSED = "stop or target refused by the exchange"

@@ -10,6 +10,7 @@ from decimal import Decimal
 from tradebot.engine.commands import Commands
 from tradebot.engine.differences import Differences
 from tradebot.engine.orders import Orders
+from tradebot.engine.track import Track
 from tradebot.model import event as ev
 from tradebot.model.account import Position, TradingState
 from tradebot.model.market import Market, Scale
@@ -52,11 +53,12 @@ class State:
     differences: Differences = field(default_factory=Differences)
     # What fees took in a coin that their market does not trade, by coin: no part of any equity.
     third_fees: Mapping[str, Decimal] = field(default_factory=dict)
+    track: Track = field(default_factory=Track)
     commands: Commands = field(default_factory=Commands)
 
 
-def with_feed(state: State, feed: Feed) -> State:
-    """Return the state with another feed."""
+def with_feed(state: State, feed: Feed, track: Track | None = None) -> State:
+    """Return the state with another feed, and another track if one is given."""
     # Written out, here and below: it runs at every candle, and dataclasses.replace is slower.
     return State(
         state.started,
@@ -70,6 +72,7 @@ def with_feed(state: State, feed: Feed) -> State:
         state.locks,
         state.differences,
         state.third_fees,
+        state.track if track is None else track,
         state.commands,
     )
 
@@ -88,5 +91,6 @@ def with_orders(state: State, orders: Orders) -> State:
         state.locks,
         state.differences,
         state.third_fees,
+        state.track,
         state.commands,
     )

@@ -1,5 +1,6 @@
 """What the account is worth, in the integer cash units of one market."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from tradebot.engine.rules.costs import notional
@@ -60,6 +61,20 @@ def _remaining_value(order: Order, scale: Scale) -> int:
     assert order.side is Side.BUY, "spot entries buy"
     price = scale.price(order.price or order.reference_price)
     return notional(price, scale.quantity(order.remaining), scale.lot, scale.lot_cash)
+
+
+def marked_equity(state: State, closes: Mapping[str, Decimal]) -> Decimal:
+    """Return quote coins plus what is held at these closes, in quote, exactly.
+
+    What was bought before its market's first close counts at its price.
+    """
+    assert state.started is not None, "a session has started"
+    total = state.balances.get(state.started.markets[0].quote, Decimal(0))
+    for market, position in state.positions.items():
+        if position.quantity:
+            close = closes.get(market, position.entry_price)
+            total = MONEY_CONTEXT.add(total, MONEY_CONTEXT.multiply(position.quantity, close))
+    return total
 
 
 def equity(state: State, market: str) -> int:

@@ -90,6 +90,7 @@ class IntentRefused:
     limit: Decimal
     value: Decimal
     message: str
+    size: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +110,7 @@ class OrderIntended:
     reason: str
     price: Decimal | None = None
     stop_price: Decimal | None = None
+    size: dict[str, str] = field(default_factory=dict)  # of an entry: how its quantity came about
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +219,18 @@ class TradingStateChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LimitTripped:
+    """A limit keeps entries out until `until`; 0 = until a person resumes. Exits go on."""
+
+    at: int
+    control: str
+    limit: Decimal
+    value: Decimal
+    until: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MarketLocked:
     """A market takes no entries until every cause of its locks is lifted; exits go on."""
 
@@ -320,6 +334,7 @@ Event = (
     | OrderAbsent
     | OrderDropped
     | TradingStateChanged
+    | LimitTripped
     | MarketLocked
     | MarketUnlocked
     | PositionUnprotected

@@ -23,7 +23,8 @@ class FeeAsset(StrEnum):
 class Candle(NamedTuple):
     """One closed interval of one market.
 
-    Times in UTC milliseconds, prices in the market's price units.
+    Times in UTC milliseconds, prices in the market's price units. `mean_range` is the mean true
+    range of the candles up to it, where entries are sized by that; 0 = not known.
     """
 
     opened_at: int
@@ -32,6 +33,7 @@ class Candle(NamedTuple):
     high: int
     low: int
     close: int
+    mean_range: int = 0
 
 
 @dataclass(frozen=True, slots=True)

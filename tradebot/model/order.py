@@ -3,7 +3,8 @@
 Law: `TRANSITIONS` is the only statement of which state may follow which.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
@@ -83,6 +84,8 @@ SETTLED = frozenset(
     {_S.FILLED, _S.REJECTED, _S.CANCELLED, _S.EXPIRED, _S.ABSENT, _S.DROPPED}
 )
 RESTING = frozenset({_S.ACCEPTED, _S.PARTIAL})
+# Nobody knows whether the exchange has them.
+IN_DOUBT = frozenset({_S.INTENDED, _S.SENT, _S.UNKNOWN})
 # The code of an order that was to replace another, which could not be cancelled.
 NOT_ATTEMPTED = "NOT_ATTEMPTED"
 
@@ -105,6 +108,8 @@ class Intent:
     reduce_only: bool = False
     # Sequence within one leg of one candle: a trailing stop may be replaced more than once.
     sequence: int = 0
+    # Of an entry: how its quantity came about, in words and numbers, for whoever asks why.
+    size: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

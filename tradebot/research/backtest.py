@@ -11,8 +11,11 @@ from tradebot.candles import CandleTable
 from tradebot.engine.state import State
 from tradebot.model.event import Event
 from tradebot.model.market import Candle
-from tradebot.runtime.assemble import Bot, Chosen, backtest
+from tradebot.model.money import decimals_of
+from tradebot.runtime.assemble import Bot, backtest
+from tradebot.runtime.chosen import Chosen
 from tradebot.runtime.config import Config
+from tradebot.runtime.ranges import mean_ranges
 from tradebot.runtime.runs import RunSpec
 from tradebot.runtime.world import World, simulated_world
 from tradebot.sandbox.listing import Listing
@@ -34,11 +37,12 @@ class BacktestResult:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One market's candles and exposures, row by row."""
+    """One market's candles and exposures, row by row; mean true ranges where they size entries."""
 
     name: str
     listing: Listing
     exposures: list[int | None]
+    ranges: list[int]
 
 
 def run_backtest(
@@ -82,10 +86,12 @@ def backtest_world(
 def _columns(world: World, chosen: Chosen) -> list[Column]:
     columns = []
     for market in world.markets:
-        frame = world.tables[market.symbol].frame()
-        values = checked_exposure(chosen.strategy, frame, chosen.params)
+        table = world.tables[market.symbol]
+        values = checked_exposure(chosen.strategy, table.frame(), chosen.params)
         listing = world.book.listings[market.symbol]
-        columns.append(Column(market.name, listing, exposure_ppm(values)))
+        count, decimals = chosen.range_candles, decimals_of(market.tick)
+        ranges = mean_ranges(table, count, decimals) if count else []
+        columns.append(Column(market.name, listing, exposure_ppm(values), ranges))
     return sorted(columns, key=lambda column: column.name)
 
 
@@ -106,7 +112,10 @@ def _drive(
         for index, column in enumerate(columns):
             row, listing = rows[index], column.listing
             if row < len(listing.closed_at) and listing.closed_at[row] == time:
-                candles[column.name] = listing.candle(row)
+                candle = listing.candle(row)
+                if column.ranges:
+                    candle = candle._replace(mean_range=column.ranges[row])
+                candles[column.name] = candle
                 exposures[column.name] = column.exposures[row]
                 rows[index] = row + 1
         if candles:

@@ -18,12 +18,12 @@ from tradebot.candles import CandleTable
 from tradebot.engine.apply import fold
 from tradebot.engine.risk import namespace
 from tradebot.engine.state import State
-from tradebot.errors import ConfigError
 from tradebot.model.event import Event
 from tradebot.model.market import Market
 from tradebot.model.timeframe import DAY_MS, timeframe_ms
 from tradebot.ports import Broker, Clock, Journal, Latch
 from tradebot.runtime.checks import check_same_story, check_sandbox, check_supported
+from tradebot.runtime.chosen import Chosen
 from tradebot.runtime.config import Config
 from tradebot.runtime.dead_man import DeadMan
 from tradebot.runtime.feed import CandleSource, Feed
@@ -41,14 +41,10 @@ from tradebot.runtime.terms import (
 )
 from tradebot.runtime.trader import Trader
 from tradebot.runtime.world import AlwaysArmed, World
-from tradebot.strategies.base import AnyParams, Strategy, parse_params, required_candles
-from tradebot.strategies.registry import load
 
 if TYPE_CHECKING:
     from tradebot.adapters.ccxt_client import ClientSettings
 
-# What the exchange gives in one call, less the candle that has not closed.
-WARMUP_MAX = 999
 SANDBOX_KEY = "sandbox-key"
 SANDBOX_SECRET = "sandbox-secret"  # noqa: S105  # the sandbox's own, of no use anywhere else
 
@@ -59,19 +55,6 @@ class Mode(StrEnum):
     BACKTEST = "backtest"
     SANDBOX = "sandbox"
     TESTNET = "testnet"
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """The strategy of the configuration, with its parameters checked."""
-
-    strategy: Strategy
-    params: AnyParams
-
-    @property
-    def warmup(self) -> int:
-        """How many candles the first opinion needs."""
-        return required_candles(self.strategy, self.params)
 
 
 @dataclass(slots=True)
@@ -91,19 +74,6 @@ class Bot:
         """Close everything, newest first."""
         while self.opened:
             self.opened.pop().close()
-
-
-def chosen_strategy(config: Config) -> Chosen:
-    """Return the configured strategy. Raises ConfigError naming what is wrong."""
-    strategy = load(config.strategy.name)
-    chosen = Chosen(strategy, parse_params(strategy, config.strategy.params))
-    if chosen.warmup > WARMUP_MAX:
-        raise ConfigError(
-            f"strategy {strategy.name} needs {chosen.warmup} candles before its first opinion, "
-            f"exchanges give {WARMUP_MAX} in one answer",
-            hint="use shorter periods",
-        )
-    return chosen
 
 
 def backtest(config: Config, world: World, strategy: str, *, tell: Listener) -> Bot:
@@ -330,6 +300,7 @@ def _feed(
         timeframe_ms=timeframe_ms(parts.config.bot.timeframe),
         strategy=parts.chosen.strategy,
         params=parts.chosen.params,
+        range_candles=parts.chosen.range_candles,
         keep=keep,
     )
 

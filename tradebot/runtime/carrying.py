@@ -8,16 +8,20 @@ from contextlib import suppress
 
 from tradebot.adapters.gate_tokens import GateTokens
 from tradebot.engine.actions import Action, Cancel, Place, PlaceOco, Refuse, Replace
+from tradebot.engine.controls.amounts import check_price
 from tradebot.engine.entries import resting_entry
 from tradebot.engine.reconcile import outcome_events, report_events
+from tradebot.engine.settings import Rules
 from tradebot.errors import ExchangeUnavailable
 from tradebot.model import event as ev
 from tradebot.model.order import (
     RESTING,
     Approved,
+    Intent,
     Leg,
     Order,
     Outcome,
+    Refused,
     Rejection,
     Report,
     Unknown,
@@ -40,6 +44,7 @@ class Carrier:
         tokens: GateTokens,
         settler: Settler,
         window_ms: int,
+        rules: Rules,
     ) -> None:
         self._books = books
         self._broker = broker
@@ -48,6 +53,7 @@ class Carrier:
         self._tokens = tokens
         self._settler = settler
         self._window_ms = window_ms
+        self._rules = rules
 
     def carry_out(self, action: Action) -> bool:
         """Do one thing; return whether the world may have changed by it."""
@@ -67,6 +73,10 @@ class Carrier:
     # --- placing --------------------------------------------------------------------------------
 
     def _place(self, approved: list[Approved]) -> bool:
+        off_price = self._off_price(approved[0].intent)
+        if off_price is not None:
+            self._refuse(Refuse(off_price))
+            return False
         if not self._is_written(approved):
             return False
         # The wire, once: whatever happens now, this order is never sent again.
@@ -81,6 +91,16 @@ class Carrier:
         self._record(events)
         # What did not leave would not leave a moment later.
         return not all(isinstance(outcome, Unsent) for outcome in outcomes)
+
+    def _off_price(self, intent: Intent) -> Refused | None:
+        """Return the gate's refusal of an entry whose price has gone, or is not to be had."""
+        if intent.reduce_only or not self._rules.collar_ppm:
+            return None
+        try:
+            price = self._broker.last_price(intent.market)
+        except ExchangeUnavailable:
+            price = None
+        return check_price(intent, price, self._rules)
 
     def _is_written(self, approved: list[Approved]) -> bool:
         """Make the orders durable as SENT, with a token each; return whether they may leave."""
@@ -193,6 +213,7 @@ class Carrier:
                     limit=refused.limit,
                     value=refused.value,
                     message=refused.message,
+                    size=dict(intent.size),
                 )
             ]
         )
@@ -214,4 +235,5 @@ def _intended(approved: Approved, *, at: int) -> ev.OrderIntended:
         reason=intent.reason,
         price=intent.price,
         stop_price=intent.stop_price,
+        size=dict(intent.size),
     )

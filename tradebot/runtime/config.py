@@ -9,11 +9,9 @@ import re
 import tomllib
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
     field_validator,
@@ -21,27 +19,28 @@ from pydantic import (
 )
 
 from tradebot.adapters.passthrough import check_passthrough
-from tradebot.engine.settings import Rules, Sizing
+from tradebot.engine.settings import Rules
 from tradebot.errors import ConfigError, UsageError
 from tradebot.model.market import FeeAsset
 from tradebot.model.money import plain, to_ppm
 from tradebot.model.timeframe import parse_time, timeframe_ms
 from tradebot.runtime.config_errors import explain
+from tradebot.runtime.config_rules import (
+    Amount,
+    EntriesSection,
+    ExitsSection,
+    Fraction,
+    PausesSection,
+    RiskSection,
+    Section,
+    SizingSection,
+    contradictions,
+)
 
 DEFAULT_FILE = Path("config.toml")
 # Refreshed at half its time, at wakes that are ten seconds apart.
 DEAD_MAN_SECONDS_MIN = 30
 
-Fraction = Annotated[Decimal, Field(ge=0, le=1, max_digits=7, decimal_places=6)]
-Discount = Annotated[Decimal, Field(ge=0, lt=1, max_digits=7, decimal_places=6)]
-Part = Annotated[Decimal, Field(gt=0, le=1, max_digits=7, decimal_places=6)]
-Amount = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
-
-
-class Section(BaseModel):
-    """A table of the configuration: unknown keys are errors, values never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
 class BotSection(Section):
@@ -104,42 +103,6 @@ class StrategySection(Section):
 
     name: str = "vote"
     params: dict[str, Any] = Field(default_factory=dict)
-
-
-class SizingSection(Section):
-    """How much an entry buys, before the limits cap it."""
-
-    method: Sizing = Sizing.RISK
-    fraction: Part = Decimal("0.1")
-    risk_fraction: Part = Decimal("0.01")
-
-
-class ExitsSection(Section):
-    """Where a position ends besides the signal. 0 switches an exit off."""
-
-    stop_fraction: Fraction = Decimal("0.02")
-    target_fraction: Annotated[Decimal, Field(ge=0, le=10, decimal_places=6)] = Decimal("0.04")
-    trailing_fraction: Fraction = Decimal(0)
-    hold_candles_max: int = Field(0, ge=0, le=1_000_000)
-
-
-class EntriesSection(Section):
-    """How an entry is bought: at the market, or by a limit order that rests under it."""
-
-    kind: Literal["market", "limit"] = "market"
-    offset_fraction: Discount = Decimal(0)
-    timeout_candles: int = Field(1, ge=1, le=1_000)
-    reprice_max: int = Field(3, ge=0, le=1_000)
-
-
-class RiskSection(Section):
-    """The limits that the risk gate holds."""
-
-    position_fraction_max: Part = Decimal("0.1")
-    exposure_fraction_max: Part = Decimal("0.95")
-    open_positions_max: int = Field(10, ge=1, le=200)
-    order_notional_max: Amount = Decimal(1_000_000)
-    reserve_fraction: Fraction = Decimal("0.01")
 
 
 class ReconcileSection(Section):
@@ -223,6 +186,7 @@ class Config(Section):
     exits: ExitsSection = ExitsSection()
     entries: EntriesSection = EntriesSection()
     risk: RiskSection = RiskSection()
+    pauses: PausesSection = PausesSection()
     reconcile: ReconcileSection = ReconcileSection()
     costs: CostsSection = CostsSection()
     sandbox: SandboxSection = SandboxSection()
@@ -230,12 +194,11 @@ class Config(Section):
     paths: PathsSection = PathsSection()
 
     @model_validator(mode="after")
-    def _sizing_has_what_it_needs(self) -> "Config":
-        if self.sizing.method is Sizing.RISK and not self.exits.stop_fraction:
-            raise ValueError(
-                "sizing.method 'risk' sizes by the stop: set exits.stop_fraction above 0, or use "
-                "sizing.method 'fraction'"
-            )
+    def _nothing_contradicts(self) -> "Config":
+        problems = contradictions(self.bot.markets, self.sizing, self.exits, self.risk)
+        first = next(problems, "")
+        if first:
+            raise ValueError(first)
         return self
 
     def rules(self) -> Rules:
@@ -258,15 +221,24 @@ class Config(Section):
             exposure_ppm_max=to_ppm(self.risk.exposure_fraction_max),
             open_positions_max=self.risk.open_positions_max,
             order_notional_max=self.risk.order_notional_max,
+            range_multiple_ppm=to_ppm(self.sizing.range_multiple),
+            risk_ppm_max=to_ppm(self.risk.risk_fraction_max),
+            reward_ppm_min=to_ppm(self.risk.reward_to_risk_min),
+            daily_loss_ppm_max=to_ppm(self.risk.daily_loss_fraction_max),
+            drawdown_ppm_max=to_ppm(self.risk.drawdown_fraction_max),
+            collar_ppm=to_ppm(self.risk.price_collar_fraction),
+            clusters=tuple(
+                frozenset(f"{self.exchange.id}:{symbol}" for symbol in cluster)
+                for cluster in self.risk.clusters
+            ),
+            cluster_ppm_max=to_ppm(self.risk.cluster_fraction_max),
+            pauses=self.pauses.pauses(candle_ms),
+            pace=self.risk.pace(),
         )
 
     def digest(self) -> str:
         """Return the hash of every value that can change a decision: alerts and the like cannot."""
-        excluded = {"paths", "alerts", "reconcile"}
-        if self.entries == EntriesSection():
-            # Journals that are older than this section go on under the terms they began with.
-            excluded.add("entries")
-        values = self.model_dump(exclude=excluded)
+        values = self.model_dump(exclude={"paths", "alerts", "reconcile"})
         text = json.dumps(values, sort_keys=True, default=_as_text)
         return hashlib.sha256(text.encode()).hexdigest()
 

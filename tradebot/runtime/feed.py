@@ -13,6 +13,7 @@ import numpy as np
 from tradebot.candles import VALUE_COLUMNS, CandleTable
 from tradebot.model.market import Candle, Market, Scale
 from tradebot.model.signal import Signal
+from tradebot.runtime.ranges import mean_ranges
 from tradebot.strategies.base import AnyParams, Strategy, last_signal, required_candles
 
 CATCH_UP_MAX = 1000
@@ -49,6 +50,7 @@ class Feed:
         timeframe_ms: int,
         strategy: Strategy,
         params: AnyParams,
+        range_candles: int = 0,
         keep: Callable[[str, CandleTable], None],
     ) -> None:
         self._source = source
@@ -59,6 +61,9 @@ class Feed:
         self._params = params
         self._keep = keep
         self._warmup = required_candles(strategy, params)
+        # Of so many candles entries are sized by the mean true range; 0 = they are not.
+        self._range_candles = range_candles
+        self._kept = max(self._warmup, range_candles + 1 if range_candles else 0)
         self._windows: dict[str, CandleTable] = {}
 
     def begin(self, after_ms: int, decided: Mapping[str, int]) -> None:
@@ -67,7 +72,7 @@ class Feed:
         `decided` is the newest decided close of each market: a candle of another market that came
         late is left to `refresh`, which tells it. Raises ExchangeUnavailable.
         """
-        wanted = dict.fromkeys(self._markets, self._warmup)
+        wanted = dict.fromkeys(self._markets, self._kept)
         tables = self._source.candles(wanted, self._timeframe_ms, now_ms=after_ms)
         for symbol, fetched in tables.items():
             closed_at = decided.get(self._markets[symbol], after_ms)
@@ -85,8 +90,7 @@ class Feed:
         for symbol, table in sorted(self._windows.items()):
             if len(table) and table.closed_at[-1] == closed_at:
                 name = self._markets[symbol]
-                candle = _candle(table, len(table) - 1, self._scales[name])
-                signal = last_signal(self._strategy, table.frame(), self._params)
+                candle, signal = self._read(table, len(table) - 1, name)
                 before = int(table.closed_at[-2]) if len(table) > 1 else since_ms
                 is_contiguous = before <= since_ms or before == candle.opened_at
                 found.append((Reading(name, candle, signal), is_contiguous))
@@ -111,7 +115,7 @@ class Feed:
     def _missing(self, symbol: str, now_ms: int) -> int:
         window = self._windows.get(symbol)
         if window is None or not len(window):
-            return self._warmup
+            return self._kept
         return min(CATCH_UP_MAX, (now_ms - int(window.closed_at[-1])) // self._timeframe_ms)
 
     def _take(self, symbol: str, table: CandleTable) -> list[Reading]:
@@ -124,13 +128,24 @@ class Feed:
         self._keep(name, table)
         history = table if window is None else _joined(window, table)
         first = len(history) - len(table)
-        readings = []
-        for index in range(first, len(history)):
-            seen = _rows(history, max(0, index + 1 - self._warmup), index + 1)
-            signal = last_signal(self._strategy, seen.frame(), self._params)
-            readings.append(Reading(name, _candle(history, index, self._scales[name]), signal))
-        self._windows[symbol] = history.last(self._warmup)
+        readings = [
+            Reading(name, *self._read(history, index, name))
+            for index in range(first, len(history))
+        ]
+        self._windows[symbol] = history.last(self._kept)
         return readings
+
+    def _read(self, table: CandleTable, index: int, name: str) -> tuple[Candle, Signal]:
+        """Return one row as a candle, and the opinion of the rows up to it."""
+        seen = _rows(table, max(0, index + 1 - self._warmup), index + 1)
+        signal = last_signal(self._strategy, seen.frame(), self._params)
+        scale = self._scales[name]
+        candle = _candle(table, index, scale)
+        if not self._range_candles:
+            return candle, signal
+        rows = _rows(table, max(0, index - self._range_candles), index + 1)
+        mean = mean_ranges(rows, self._range_candles, scale.price_decimals)[-1]
+        return candle._replace(mean_range=mean), signal
 
 
 def _joined(older: CandleTable, newer: CandleTable) -> CandleTable:

@@ -13,7 +13,6 @@ from typing import Protocol
 from tradebot.engine.actions import Action
 from tradebot.engine.exits import stop_level, target_level
 from tradebot.engine.protect import (
-    IN_DOUBT,
     LATE_EXIT,
     is_bare,
     is_under_way,
@@ -29,7 +28,7 @@ from tradebot.errors import ExchangeUnavailable
 from tradebot.model import event as ev
 from tradebot.model.account import TradingState
 from tradebot.model.money import plain
-from tradebot.model.order import Leg, OrderKind
+from tradebot.model.order import IN_DOUBT, Leg, OrderKind
 from tradebot.ports import Broker, Clock, Journal
 from tradebot.runtime.settling import Books
 

@@ -15,6 +15,7 @@ from tradebot.engine.apply import fold
 from tradebot.errors import AccountLocked, JournalError, NotFoundError, TradebotError
 from tradebot.runtime import assemble
 from tradebot.runtime.assemble import Bot
+from tradebot.runtime.chosen import chosen_strategy
 from tradebot.runtime.config import Config
 from tradebot.runtime.host_lock import account_lock
 from tradebot.runtime.keys import Unlocking
@@ -345,7 +346,7 @@ def reopened_bot(
         return assemble.testnet(
             plain,
             run,
-            assemble.chosen_strategy(plain),
+            chosen_strategy(plain),
             key=keys["api_key"].reveal(),
             secret=keys["secret"].reveal(),
             tell=lambda event, state: None,

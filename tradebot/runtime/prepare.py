@@ -11,8 +11,8 @@ from tradebot.adapters.candles import market_name, open_existing
 from tradebot.candles import CandleTable
 from tradebot.errors import NotFoundError, UsageError
 from tradebot.model.timeframe import parse_time, timeframe_ms, timeframe_name
-from tradebot.runtime.assemble import Chosen, chosen_strategy
 from tradebot.runtime.checks import traded_span
+from tradebot.runtime.chosen import Chosen, chosen_strategy
 from tradebot.runtime.config import Config, load_config
 from tradebot.runtime.runs import RunSpec
 from tradebot.sandbox.synthetic import synthetic_market
@@ -204,7 +204,7 @@ def _synthetic(
     end = spec.end_ms if spec.end_ms is not None else start + config.sandbox.candles * interval
     if end <= start:
         raise UsageError("--to is not after --from", hint="give a later --to")
-    history = chosen.warmup * interval
+    history = chosen.history * interval
     if start - history < SYNTHETIC_MS_MIN or end > SYNTHETIC_MS_MAX:
         raise UsageError(
             "the synthetic market and its history must lie in 1970..2100",

@@ -21,6 +21,7 @@ from tradebot.model.event import Event
 from tradebot.ports import AlertLevel, Alerts
 from tradebot.runtime import assemble
 from tradebot.runtime.assemble import Bot
+from tradebot.runtime.chosen import chosen_strategy
 from tradebot.runtime.config import Config
 from tradebot.runtime.drive import OnTick, drive_virtual, drive_wall, leave, obey_latch
 from tradebot.runtime.heeding import listen
@@ -95,7 +96,7 @@ def run_testnet(
 ) -> Ended:
     """Trade on the exchange's testnet until a signal comes; return how it ended."""
     latch = check_latch(config)
-    chosen = assemble.chosen_strategy(config)
+    chosen = chosen_strategy(config)
     redactor = Redactor()
     store = unlocking.open(redactor)
     keys = store.get(f"{config.exchange.id}/testnet/{config.exchange.account}", "testnet")

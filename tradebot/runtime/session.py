@@ -6,11 +6,14 @@ The same Session runs live, on a testnet, in the sandbox and in a backtest.
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 
 from tradebot.adapters.gate_tokens import GateTokens
 from tradebot.engine.apply import apply
+from tradebot.engine.controls.losses import newly_tripped
+from tradebot.engine.controls.refusal import ALL_WELL, Outside
 from tradebot.engine.decide import decide
 from tradebot.engine.settings import Rules
 from tradebot.engine.state import State
@@ -54,6 +57,8 @@ class Session:
         self._clock = clock
         self._latch = latch
         self._tell = tell
+        self.outside = ALL_WELL
+        self._gap = replace(ALL_WELL, is_contiguous=False)
         self._settler = Settler(self, broker, clock)
         self._carrier = Carrier(
             self,
@@ -63,6 +68,7 @@ class Session:
             tokens=tokens,
             settler=self._settler,
             window_ms=window_ms,
+            rules=self._rules,
         )
         self._guard = Guard(self, rules=rules, broker=broker, clock=clock)
 
@@ -106,21 +112,7 @@ class Session:
             name: previous.get(name, candle.opened_at) == candle.opened_at
             for name, candle in candles.items()
         }
-        scales = self.state.scales
-        closes = {
-            name: scales[name].price_decimal(candle.close) for name, candle in candles.items()
-        }
-        self.record(
-            [
-                ev.CandlesClosed(
-                    at=self._clock.now_ms(),
-                    closed_at=closed_at,
-                    closes=closes,
-                    exposures=dict(exposures),
-                    missed=missed,
-                )
-            ]
-        )
+        self._take_in(closed_at, candles, exposures, missed)
         if missed:
             return
         failed: ExchangeUnavailable | None = None
@@ -138,6 +130,36 @@ class Session:
         if failed is not None:
             raise failed
 
+    def _take_in(
+        self,
+        closed_at: int,
+        candles: Mapping[str, Candle],
+        exposures: Mapping[str, int | None],
+        missed: bool,
+    ) -> None:
+        """Record the candles, and what they trip: that keeps their own entries out, too."""
+        scales, now = self.state.scales, self._clock.now_ms()
+        closes = {
+            name: scales[name].price_decimal(candle.close) for name, candle in candles.items()
+        }
+        self.record(
+            [
+                ev.CandlesClosed(
+                    at=now,
+                    closed_at=closed_at,
+                    closes=closes,
+                    exposures=dict(exposures),
+                    missed=missed,
+                )
+            ]
+        )
+        self.record(newly_tripped(self.state, self._rules, at=now))
+
+    def hear_outside(self, outside: Outside) -> None:
+        """Hear how the world is that the books cannot see, from now on."""
+        if outside != self.outside:
+            self.outside, self._gap = outside, replace(outside, is_contiguous=False)
+
     def decide(
         self,
         market: str,
@@ -154,7 +176,7 @@ class Session:
             candle=candle,
             exposure_ppm=exposure_ppm,
             rules=self._rules,
-            is_contiguous=is_contiguous,
+            outside=self.outside if is_contiguous else self._gap,
             why=why,
         )
         self.pursue(ask)

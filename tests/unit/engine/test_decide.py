@@ -20,6 +20,7 @@ from tests.support.builders import (
     target_order,
 )
 from tradebot.engine.actions import Action, Cancel, Place, PlaceOco, Refuse
+from tradebot.engine.controls.refusal import Outside
 from tradebot.engine.decide import decide
 from tradebot.engine.protect import flatten, protect
 from tradebot.engine.settings import Rules
@@ -53,9 +54,8 @@ def _decided(
     is_contiguous: bool = True,
     why: str = "",
 ) -> tuple[Action, ...]:
-    return decide(
-        state, BTC, candle(text), exposure, by or rules(), is_contiguous=is_contiguous, why=why
-    )
+    outside = Outside(is_contiguous=is_contiguous)
+    return decide(state, BTC, candle(text), exposure, by or rules(), outside=outside, why=why)
 
 
 def _intent(actions: Iterable[Action]) -> Intent:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.support.builders import BTC, ETH, d, market, order, position, rules, state_with
+from tests.support.builders import BTC, ETH, candle, d, market, order, position, rules, state_with
 from tradebot.engine.settings import Rules, Sizing
-from tradebot.engine.sizing import entry_quantity
+from tradebot.engine.sizing import entry_size
 from tradebot.engine.state import State
 from tradebot.model.order import OrderStatus
 
@@ -12,7 +12,7 @@ TWO = (market(), market("ETH/USDT"))
 
 
 def _bought(state: State, by: Rules, *, price: int = 100, exposure_ppm: int = 1_000_000) -> str:
-    quantity = entry_quantity(state, BTC, price, exposure_ppm, by)
+    quantity = entry_size(state, BTC, candle("100"), price, exposure_ppm, by).quantity
     return f"{state.scales[BTC].quantity_decimal(quantity).normalize():f}"
 
 

@@ -301,7 +301,9 @@ def test_settled_orders_beyond_the_limit_are_forgotten_oldest_first(
 
 def test_cancel_sent_changes_nothing_until_the_exchange_answers() -> None:
     state = state_with(orders=[order()])
-    assert apply(state, ev.CancelSent(at=0, order_id="tb-1", reason="")) is state
+    after = apply(state, ev.CancelSent(at=7, order_id="tb-1", reason=""))
+    assert after.track.sent == (7,), "it counts as a message to the exchange"
+    assert replace(after, track=state.track) == state
 
 
 def test_trading_state_is_what_was_set_last() -> None:

@@ -1,6 +1,5 @@
 """The life of a limit entry: it rests, times out, is priced anew, fills in part, is protected."""
 
-import pytest
 
 from tests.support.bot import FLAT, LONG, NOW, Bot
 from tests.support.builders import BTC, HOUR, candle, d, fill, report, rules
@@ -14,8 +13,6 @@ GUARDED = rules(
     entry_ms_max=HOUR, entry_offset_ppm=20_000, reprice_max=2, fraction_ppm=500_000, stop_ppm=50_000
 )
 S = OrderStatus
-# What the default configuration hashed to before it had a section on entries.
-BEFORE = "bac09d55f711a250807dce926dbd4fa21f6c31a86b172c6f4433e260bb46aae9"
 
 
 def _entries(bot: Bot) -> list[tuple[str, OrderStatus]]:
@@ -202,12 +199,3 @@ def test_limit_entries_are_rules_in_integers() -> None:
     by = Config.model_validate({"entries": entries, "bot": {"timeframe": "1h"}}).rules()
     assert (by.entry_ms_max, by.entry_offset_ppm, by.reprice_max) == (2 * HOUR, 1500, 3)
     assert Config().rules().entry_ms_max == 0, "entries are market orders unless told"
-
-
-@pytest.mark.parametrize(
-    ("entries", "is_same"), [({}, True), ({"kind": "market"}, True), ({"reprice_max": 2}, False)]
-)
-def test_journals_older_than_the_section_keep_their_terms(
-    entries: dict[str, object], is_same: bool
-) -> None:
-    assert (Config.model_validate({"entries": entries}).digest() == BEFORE) is is_same

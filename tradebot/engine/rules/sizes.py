@@ -27,11 +27,6 @@ def quantity_by_risk(
     return portion(equity, risk_ppm) // ((price - stop) * lot_cash) * lot
 
 
-def capped(quantity: int, cap_cash: int, price: int, lot: int, lot_cash: int) -> int:
-    """Return `quantity`, or less where it would be worth more than `cap_cash` at `price`."""
-    return min(quantity, quantity_for_cash(cap_cash, price, lot, lot_cash))
-
-
 def scaled(quantity: int, exposure_ppm: int, lot: int) -> int:
     """Return the whole lots of `quantity` that a target exposure of 0…1 asks for."""
     return floor_to(portion(quantity, exposure_ppm), lot)

@@ -2,9 +2,8 @@
 
 import pytest
 
-from tradebot.engine.rules.limits import room, room_of_equity
+from tradebot.engine.rules.limits import loss_floor, risked, room, room_of_equity
 from tradebot.engine.rules.sizes import (
-    capped,
     quantity_by_fraction,
     quantity_by_risk,
     quantity_for_cash,
@@ -44,13 +43,6 @@ def test_risk_at_the_stop_is_never_more_than_asked() -> None:
     assert quantity_by_risk(399, 10_000, 7, 6, LOT, LOT_CASH) == 0
 
 
-def test_cap_lowers_and_never_raises() -> None:
-    assert capped(100, 280, 7, LOT, LOT_CASH) == 100
-    assert capped(100, 279, 7, LOT, LOT_CASH) == 90
-    assert capped(100, 10_000, 7, LOT, LOT_CASH) == 100
-    assert capped(100, 0, 7, LOT, LOT_CASH) == 0
-
-
 def test_exposure_scales_to_whole_lots() -> None:
     assert scaled(100, 1_000_000, LOT) == 100
     assert scaled(100, 550_000, LOT) == 50
@@ -61,3 +53,30 @@ def test_room_is_what_a_limit_still_allows_and_never_negative() -> None:
     assert [room(10, used) for used in (0, 9, 10, 11)] == [10, 1, 0, 0]
     assert room_of_equity(1001, 500_000, 100) == 400  # a half of 1001 is 500
     assert room_of_equity(1000, 500_000, 501) == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "ppm", "floor"),
+    # 3 % of 1000 is 30; of 1001 it is 30.03: 31 units lost are at or over it, 30 are not.
+    [(1000, 30_000, 970), (1001, 30_000, 970), (1000, 1_000_000, 0), (1, 1, 0), (0, 30_000, 0)],
+)
+def test_loss_floor_is_the_first_equity_at_or_over_the_limit(
+    before: int, ppm: int, floor: int
+) -> None:
+    assert loss_floor(before, ppm) == floor
+
+
+@pytest.mark.parametrize(
+    ("worth", "price", "stop", "risk"),
+    [
+        (700, 7, 5, 200),
+        (701, 7, 5, 201),  # 200.29, rounded up: a limit holds whatever the rest
+        (700, 7, 0, 700),  # no stop: all of it
+        (700, 7, 7, 700),
+        (700, 7, 6, 100),
+    ],
+)
+def test_what_a_stop_may_cost_is_rounded_up(
+    worth: int, price: int, stop: int, risk: int
+) -> None:
+    assert risked(worth, price, stop) == risk

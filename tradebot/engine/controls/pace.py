@@ -1,0 +1,91 @@
+"""How much may leave, how fast, and never the same thing twice."""
+
+from tradebot.engine.controls.refusal import refused
+from tradebot.engine.settings import Rules
+from tradebot.engine.state import State
+from tradebot.model.money import plain
+from tradebot.model.order import Intent, OrderKind, Refused
+
+MINUTE_MS, HOUR_MS = 60_000, 3_600_000
+# Of what a minute or an hour may have, entries leave a fifth to exits.
+RESERVED_PART = 5
+
+
+def check_twice(state: State, intent: Intent, order_id: str) -> Refused | None:
+    """Refuse an order whose id is known: the same decision is never carried out twice."""
+    if state.orders.get(order_id) is None:
+        return None
+    return refused(intent, "duplicate", 0, 1, f"order {order_id} was intended before")
+
+
+def check_rate(state: State, intent: Intent, rules: Rules) -> Refused | None:
+    """Refuse an order where a minute or an hour has had its share of orders and cancels.
+
+    All that left since the minute or hour before the candle closed counts, late as it may be now.
+    """
+    sent, pace, now = state.track.sent, rules.pace, intent.closed_at
+    for control, most, window_ms in (
+        ("orders_per_minute_max", pace.orders_per_minute_max, MINUTE_MS),
+        ("orders_per_hour_max", pace.orders_per_hour_max, HOUR_MS),
+    ):
+        if not most or len(sent) < most - most // RESERVED_PART:
+            continue
+        share = most if intent.reduce_only else most - most // RESERVED_PART
+        count = sum(time > now - window_ms for time in sent)
+        if count >= share:
+            return refused(
+                intent,
+                control,
+                share,
+                count + 1,
+                f"{count} orders and cancels left within {window_ms // 1000} s, the limit is "
+                f"{most}, of which {'none is' if intent.reduce_only else 'a fifth is'} kept for "
+                f"{'others' if intent.reduce_only else 'exits'}",
+            )
+    return None
+
+
+def check_repeated(state: State, intent: Intent, rules: Rules) -> Refused | None:
+    """Refuse an entry like the one before it, too soon after it."""
+    at, quantity = state.track.bought.get(intent.market, (0, None))
+    since = intent.closed_at - at
+    if quantity != intent.quantity or not since or since >= rules.pace.duplicate_ms:
+        return None
+    return refused(
+        intent,
+        "duplicate_seconds",
+        rules.pace.duplicate_ms // 1000,
+        since // 1000,
+        f"{plain(intent.quantity)} was bought {since // 1000} s ago, the same again needs "
+        f"{rules.pace.duplicate_ms // 1000} s",
+    )
+
+
+def check_own_orders(state: State, intent: Intent, rules: Rules) -> Refused | None:
+    """Refuse an entry that could trade with an order of ours, or beside too many of them.
+
+    A sale waits for no entry of ours: that one is cancelled with it, and the exit comes first.
+    """
+    crossing = [
+        each
+        for each in state.orders.of(intent.market)
+        if each.side is not intent.side and each.kind is not OrderKind.STOP
+    ]
+    if crossing:
+        return refused(
+            intent,
+            "self_trade",
+            0,
+            len(crossing),
+            f"it could trade with our own {crossing[0].leg.value} order {crossing[0].id}",
+        )
+    most, count = rules.pace.open_orders_max, len(state.orders.unsettled)
+    if not 0 < most <= count:
+        return None
+    return refused(
+        intent,
+        "open_orders_max",
+        most,
+        count + 1,
+        f"{count} orders are open, the limit is {most}",
+    )

@@ -1,0 +1,181 @@
+"""What the limits look back on: equity's day and peak, trades that ended, orders that were sent.
+
+Law: deposits and withdrawals move neither loss nor drawdown: what these are measured from moves
+with the money. Nothing here refuses; that is the gate's work.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from decimal import ROUND_UP, Decimal
+
+from tradebot.engine.booking import COST_UNIT
+from tradebot.model.account import Position
+from tradebot.model.money import MONEY_CONTEXT, ZERO
+from tradebot.model.timeframe import DAY_MS
+
+# A person has to lift it.
+FOR_EVER = 0
+TRADES_KEPT_MAX = 256
+PACE_MS = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Trip:
+    """A limit that has tripped: no entry until `until` (UTC ms; 0 = until a person resumes)."""
+
+    until: int
+    limit: Decimal
+    value: Decimal
+    message: str
+
+    def is_active(self, now_ms: int) -> bool:
+        """Return whether it still keeps entries out."""
+        return self.until == FOR_EVER or now_ms < self.until
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A trade that has ended: its gain in quote after fees, and what it had cost."""
+
+    market: str
+    at: int
+    gain: Decimal
+    cost: Decimal
+    is_stopped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """The past as the limits need it. Amounts in the quote coin, times in UTC ms.
+
+    `marked` is equity with positions at the last closes, `opening` what it was when the UTC day
+    began that ends at `day_ends`, `peak` its highest since trading was last resumed. `entries`
+    counts the entries intended on that day, `errors` orders in a row that were rejected or got no
+    proof. `sent` holds when orders and cancels of the last hour were intended, `bought` time and
+    quantity of each market's last entry, `stopped` when each was last stopped out.
+    """
+
+    marked: Decimal = ZERO
+    opening: Decimal = ZERO
+    peak: Decimal = ZERO
+    day_ends: int = 0
+    entries: int = 0
+    errors: int = 0
+    trips: Mapping[str, Trip] = field(default_factory=dict)
+    trades: tuple[Ended, ...] = ()
+    sent: tuple[int, ...] = ()
+    bought: Mapping[str, tuple[int, Decimal]] = field(default_factory=dict)
+    stopped: Mapping[str, int] = field(default_factory=dict)
+
+
+def begun(equity: Decimal) -> Track:
+    """Return the track of a session that begins with this much."""
+    return Track(marked=equity, opening=equity, peak=equity)
+
+
+def marked(track: Track, equity: Decimal, closed_at: int) -> Track:
+    """Return the track after candles that closed at `closed_at` have marked equity.
+
+    A candle that closes at midnight gives the new day its opening; where that one is missing, it
+    is the last mark of the day before.
+    """
+    if closed_at < track.day_ends:
+        if equity == track.marked:
+            return track
+        return Track(
+            equity,
+            track.opening,
+            equity if equity > track.peak else track.peak,
+            track.day_ends,
+            track.entries,
+            track.errors,
+            track.trips,
+            track.trades,
+            track.sent,
+            track.bought,
+            track.stopped,
+        )
+    midnight = closed_at - closed_at % DAY_MS
+    return replace(
+        track,
+        marked=equity,
+        opening=equity if closed_at == midnight else track.marked,
+        peak=max(track.peak, equity),
+        day_ends=midnight + DAY_MS,
+        entries=0,
+    )
+
+
+def moved(track: Track, before: Decimal, after: Decimal) -> Track:
+    """Return the track after a person moved money: equity was `before`, and is `after` now.
+
+    The same part of it is lost as before. Rounded up: a limit trips no later for it.
+    """
+    if before <= 0 or after <= 0:
+        return replace(track, marked=after, opening=after, peak=after)
+    return replace(
+        track,
+        marked=after,
+        opening=_in_proportion(track.opening, before, after),
+        peak=_in_proportion(track.peak, before, after),
+    )
+
+
+def _in_proportion(amount: Decimal, before: Decimal, after: Decimal) -> Decimal:
+    if amount == before:
+        return after
+    scaled = MONEY_CONTEXT.divide(MONEY_CONTEXT.multiply(amount, after), before)
+    return scaled.quantize(COST_UNIT, rounding=ROUND_UP, context=MONEY_CONTEXT)
+
+
+def intended(
+    track: Track, *, at: int, closed_at: int, market: str, entry_of: Decimal | None
+) -> Track:
+    """Return the track after an order was intended; `entry_of` is the quantity of an entry."""
+    track = paced(track, at)
+    if entry_of is None:
+        return track
+    bought = {**track.bought, market: (closed_at, entry_of)}
+    return replace(track, entries=track.entries + 1, bought=bought)
+
+
+def paced(track: Track, at: int) -> Track:
+    """Return the track after a message to the exchange: those older than an hour are forgotten."""
+    recent = tuple(time for time in track.sent if time > at - PACE_MS)
+    return replace(track, sent=(*recent, at))
+
+
+def erred(track: Track) -> Track:
+    """Return the track after an order was rejected, or got no answer that proves anything."""
+    return replace(track, errors=track.errors + 1)
+
+
+def answered(track: Track) -> Track:
+    """Return the track after the exchange took an order: what went wrong before is over."""
+    return replace(track, errors=0) if track.errors else track
+
+
+def ended(track: Track, market: str, at: int, position: Position, price: Decimal) -> Track:
+    """Return the track after a position has ended by a sale at `price`.
+
+    It was stopped out if that is no better than its stop, whichever order sold it.
+    """
+    is_stopped = ZERO < position.stop >= price
+    trade = Ended(market, at, position.proceeds - position.cost, position.cost, is_stopped)
+    stopped = {**track.stopped, market: at} if is_stopped else track.stopped
+    trades = (*track.trades, trade)[-TRADES_KEPT_MAX:]
+    return replace(track, trades=trades, stopped=stopped)
+
+
+def tripped(track: Track, control: str, trip: Trip) -> Track:
+    """Return the track that knows of a tripped limit."""
+    return replace(track, trips={**track.trips, control: trip})
+
+
+def resumed(track: Track) -> Track:
+    """Return the track after a person let trading go on: what waited for that begins anew.
+
+    A loss of the day is not forgotten by it: that one ends with the day.
+    """
+    trips = {name: trip for name, trip in track.trips.items() if trip.until != FOR_EVER}
+    return replace(track, peak=track.marked, entries=0, errors=0, trips=trips)
