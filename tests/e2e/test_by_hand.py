@@ -331,6 +331,10 @@ def test_bot_that_does_not_answer_leaves_the_command_waiting_and_it_can_be_withd
         told = typed("close", "BTC/USDT", "--wait", "0", "--json", code=7).json
         assert told["outcome"] == "waiting"
         assert "`tradebot withdraw` takes it back" in told["text"]
+        (waits,) = typed("status", "--json").json["commands"]
+        scope = "BTC/USDT"
+        assert waits == {"id": told["id"], "command": "close", "scope": scope, "taken": False}
+        assert f"close BTC/USDT: waits ({told['id']})" in typed("status").out
         dry = typed("withdraw", "--dry-run", "--json").json
         assert (dry["withdrawn"], dry["dry_run"]) == ([told["id"]], True)
         gone = typed("withdraw", told["id"], "--json").json

@@ -74,6 +74,10 @@ def _json(seen: Look) -> dict[str, Any]:
             {"market": lock.market, "cause": lock.cause, "reason": lock.reason}
             for lock in seen.locks
         ],
+        "commands": [
+            {"id": each.id, "command": each.word, "scope": each.scope, "taken": each.is_taken}
+            for each in seen.commands
+        ],
     }
 
 
@@ -132,5 +136,10 @@ def _text(seen: Look) -> str:
     parts += [
         f"No entries in {lock.market.partition(':')[2]} ({lock.cause}): {lock.reason}"
         for lock in seen.locks
+    ]
+    parts += [
+        f"{each.word} {each.scope}".rstrip()
+        + (f": taken, not ended ({each.id})" if each.is_taken else f": waits ({each.id})")
+        for each in seen.commands
     ]
     return "\n".join(parts)

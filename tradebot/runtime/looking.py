@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from tradebot.adapters.clock import WallClock
+from tradebot.adapters.inbox import Inbox
 from tradebot.adapters.journal import entries
 from tradebot.adapters.latch import FileLatch
 from tradebot.engine.apply import apply
@@ -18,7 +19,7 @@ from tradebot.model.account import Position, TradingState
 from tradebot.model.money import ZERO
 from tradebot.model.order import Order
 from tradebot.runtime.config import Config
-from tradebot.runtime.runs import Runs
+from tradebot.runtime.runs import Run, Runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,16 @@ class Lock:
     market: str
     cause: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A person's command that has no end yet: it waits, or was taken."""
+
+    id: str
+    word: str
+    scope: str
+    is_taken: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +63,7 @@ class Look:
     unprotected: Mapping[str, Unprotected]
     third_fees: Mapping[str, Decimal]
     locks: tuple[Lock, ...]
+    commands: tuple[Told, ...]
 
 
 def look(config: Config, run_name: str | None) -> Look:
@@ -87,6 +99,16 @@ def look(config: Config, run_name: str | None) -> Look:
         unprotected={each.market: each for each in watch.open()},
         third_fees=dict(sorted(state.third_fees.items())),
         locks=tuple(Lock(*key, reason) for key, reason in sorted(state.locks.items())),
+        commands=_commands(run, state),
+    )
+
+
+def _commands(run: Run, state: State) -> tuple[Told, ...]:
+    taken = state.commands.open.values()
+    waiting = Inbox(run.commands).peek()
+    return (
+        *(Told(each.command_id, each.word.value, each.scope, True) for each in taken),
+        *(Told(each.id, each.word.value, each.scope, False) for each in waiting),
     )
 
 
