@@ -68,7 +68,9 @@ def test_latch_outlives_every_process_until_a_person_lifts_it(busy: Path) -> Non
         assert "trading is halted: storm" in words
         assert "tradebot resume --reason" in words
     assert refused(2, "resume")
-    assert typed("resume", "--reason", "calm").out == "Resumed. It was halted: storm\n"
+    assert typed("resume", "--reason", "calm").out == (
+        "Resumed. It was halted: storm\nsandbox-0001: journal and exchange agree.\n"
+    )
     assert typed("resume", "--reason", "calm").out == "Trading was not halted.\n"
     typed("run")
 

@@ -26,7 +26,7 @@ def test_orders_of_a_bot_under_another_name_refuse_the_start_until_a_person_leav
             assert one.process.poll() is None, "it finds nothing: the other one sent no order"
         assert made.status()["open_orders"] == 1
         typed("reconcile", "ignore", "--reason", "the old bot's", *made.unlock)
-        typed("resume", "--reason", "the old bot is gone")
+        typed("resume", "--reason", "the old bot is gone", *made.unlock)
         with made.bot(other) as two:
             two.hear("BUY ")
         assert set(made.status()["posts_by_client_id"].values()) == {1}

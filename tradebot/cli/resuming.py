@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tradebot.cli.commanding import ENDS, WAITS, Typed, giver_of
@@ -15,36 +14,35 @@ if TYPE_CHECKING:
 SCHEMA = "tradebot.resume/1"
 
 
-def resume_all(typed: Typed, *, reason: str) -> tuple[dict[str, Any], str, int]:
+def resume_all(
+    typed: Typed, *, reason: str, is_unreconciled: bool
+) -> tuple[dict[str, Any], str, int]:
     """Lift the latch, then a pause of the run that is meant; return JSON, text and exit code."""
-    if typed.is_dry:
-        was = _latched_for(typed.config)
-    else:
-        was = resumed(config_file=typed.config, reason=reason)
+    lifted = resumed(
+        config_file=typed.config,
+        passphrase_file=typed.passphrase_file,
+        reason=reason,
+        is_unreconciled=is_unreconciled,
+        is_dry=typed.is_dry,
+    )
     given = _unpaused(typed, reason)
     end = None if given is None else WAITS if given.end is None else given.end.value
     values = {
         "schema": SCHEMA,
-        "was_halted": was or None,
+        "was_halted": lifted.was or None,
+        "agreed": list(lifted.agreed),
+        "not_compared": list(lifted.uncompared),
         "pause": end,
         "text": None if given is None else given.text,
         "dry_run": typed.is_dry,
     }
     verb = "Would resume." if typed.is_dry else "Resumed."
-    lines = [f"{verb} It was halted: {was}" if was else "Trading was not halted."]
+    lines = [f"{verb} It was halted: {lifted.was}" if lifted.was else "Trading was not halted."]
+    lines += [f"{name}: journal and exchange agree." for name in lifted.agreed]
+    lines += [f"NOT COMPARED: {each}" for each in lifted.uncompared]
     if given is not None and end is not None:
         lines.append(f"{ENDS[end][0]}: {given.text}")
     return values, "\n".join(lines), 0 if end is None else ENDS[end][1]
-
-
-def _latched_for(config_file: Path | None) -> str:
-    """Return why the latch is closed; "" = it is not."""
-    from tradebot.adapters.clock import WallClock
-    from tradebot.adapters.latch import FileLatch
-    from tradebot.runtime.config import load_config
-
-    latch = FileLatch(load_config(config_file).paths.logs / "latch", WallClock())
-    return "" if latch.may_start() or latch.is_new() else latch.state().reason
 
 
 def _unpaused(typed: Typed, reason: str) -> Given | None:

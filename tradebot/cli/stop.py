@@ -43,19 +43,30 @@ def kill(
 
 def resume(
     reason: Annotated[str, typer.Option("--reason", help="Why trading may go on.")],
+    unreconciled: Annotated[
+        bool,
+        typer.Option("--unreconciled", help="Also where journal and exchange cannot be compared."),
+    ] = False,
     dry_run: choices.DryRun = False,
     wait: choices.Wait = choices.PATIENCE_SECONDS,
     run: choices.RunName = None,
     config: choices.ConfigFile = None,
+    passphrase_file: choices.PassphraseFile = None,
     as_json: choices.Json = False,
 ) -> None:
-    """Lift the emergency stop, and what lets only exits through: a pause, a limit that tripped."""
+    """Lift the emergency stop where journal and exchange agree; and a pause, or a tripped limit."""
     from tradebot.cli.commanding import Typed
     from tradebot.cli.output import emit
     from tradebot.cli.resuming import resume_all
 
-    typed = Typed(run=run, config=config, wait_seconds=wait, is_dry=dry_run)
-    values, text, code = resume_all(typed, reason=reason)
+    typed = Typed(
+        run=run,
+        config=config,
+        passphrase_file=passphrase_file,
+        wait_seconds=wait,
+        is_dry=dry_run,
+    )
+    values, text, code = resume_all(typed, reason=reason, is_unreconciled=unreconciled)
     emit(values, text, as_json)
     raise typer.Exit(code)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,21 +65,56 @@ def said_latched(*, quiet: bool) -> None:
         note("Halted: no new order leaves from now on.")
 
 
-def resumed(*, config_file: Path | None, reason: str) -> str:
-    """Arm the latch again; return why it was closed, or '' where it was not."""
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """Why the latch was closed, "" = it was not; which runs agree, and which were not compared."""
+
+    was: str = ""
+    agreed: tuple[str, ...] = ()
+    uncompared: tuple[str, ...] = ()
+
+
+def resumed(
+    *,
+    config_file: Path | None,
+    passphrase_file: Path | None,
+    reason: str,
+    is_unreconciled: bool,
+    is_dry: bool,
+) -> Resumed:
+    """Arm the latch again, once books and exchange of what it stopped agree.
+
+    Raises NotConfirmed where they do not, and whatever keeps them from being compared; with
+    `is_unreconciled` the latter is noted with the reason.
+    """
     from tradebot.adapters.clock import WallClock
     from tradebot.adapters.latch import FileLatch
     from tradebot.errors import TradebotError
     from tradebot.runtime.config import load_config
 
-    latch = FileLatch(load_config(config_file).paths.logs / "latch", WallClock())
+    config = load_config(config_file)
+    latch = FileLatch(config.paths.logs / "latch", WallClock())
     if latch.may_start() or latch.is_new():
-        return ""
+        return Resumed()
+
+    from tradebot.runtime.keys import Unlocking
+    from tradebot.runtime.kill_resume import check_reconciled
+    from tradebot.runtime.prepare import Request
+
     was = latch.state().reason
-    try:
-        latch.arm(f"resumed: {reason}")
-    except OSError as error:
-        raise TradebotError(
-            f"the latch cannot be armed: {error.strerror}", hint="make the logs folder writable"
-        ) from error
-    return was
+    found = check_reconciled(
+        config,
+        Request(config=config_file),
+        Unlocking(folder=config.paths.keystore, passphrase_file=passphrase_file, ask=asker()),
+        may_be_unreconciled=is_unreconciled,
+        on_wait=lambda: note("Something differs; looking again in ten seconds."),
+    )
+    unseen = "".join(f"; UNRECONCILED: {each}" for each in found.uncompared)
+    if not is_dry:
+        try:
+            latch.arm(f"resumed: {reason}{unseen}")
+        except OSError as error:
+            raise TradebotError(
+                f"the latch cannot be armed: {error.strerror}", hint="make the logs folder writable"
+            ) from error
+    return Resumed(was, found.agreed, found.uncompared)

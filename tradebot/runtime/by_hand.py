@@ -93,6 +93,7 @@ def compare_by_hand(
     runs, UsageError for a scope that is none.
     """
     with run.lock(), ExitStack() as holding:
+        run.check_journal()
         check_file(run.journal)
         bot = reopened_bot(config, request, run, unlocking, is_blind=False, holding=holding)
         try:

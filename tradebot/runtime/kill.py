@@ -48,6 +48,13 @@ class OpenedOnce(Unlocking):
         return first
 
 
+def opened_once(unlocking: Unlocking) -> OpenedOnce:
+    """Return the same keystore, to be opened once."""
+    return OpenedOnce(
+        folder=unlocking.folder, passphrase_file=unlocking.passphrase_file, ask=unlocking.ask
+    )
+
+
 def kill(
     config: Config,
     request: Request,
@@ -63,10 +70,7 @@ def kill(
     whose journal shows something open or cannot be read. First the orders of all accounts, which
     needs nobody's leave; then each run in turn, once its bot has left.
     """
-    opened = OpenedOnce(
-        folder=unlocking.folder, passphrase_file=unlocking.passphrase_file, ask=unlocking.ask
-    )
-    stop = _Stop(config, request, opened, result, is_flattening=is_flattening)
+    stop = _Stop(config, request, opened_once(unlocking), result, is_flattening=is_flattening)
     with ExitStack() as lanes:
         runs = []
         try:
