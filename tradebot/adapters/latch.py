@@ -6,6 +6,7 @@ Law: halting removes before it writes, because a full disk still lets a file be 
 import json
 import os
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +61,13 @@ class FileLatch:
         """Return whether a bot may start: orders may leave, and none has halted itself since."""
         return self.is_armed() and not os.path.lexists(self._suspension)
 
+    def mark(self) -> int | None:
+        """Return what tells this halt from a later one, though its note stays; None = no halt."""
+        try:
+            return self._note.stat().st_mtime_ns
+        except OSError:
+            return None
+
     def is_new(self) -> bool:
         """Return whether this folder has never been armed nor halted."""
         return not any(os.path.lexists(path) for path in (self._mark, self._token, self._note))
@@ -107,7 +115,11 @@ class FileLatch:
             problems.append(f"{self._token} cannot be removed: {error.strerror}")
         is_noted = os.path.lexists(self._note)
         try:
-            if not is_noted:
+            if is_noted:
+                # The first note stays; that there was a second halt shows.
+                with suppress(OSError):
+                    os.utime(self._note)
+            else:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 write_atomically(self._note, self._text(reason))
                 is_noted = True

@@ -10,13 +10,20 @@ from tradebot.cli import choices
 
 if TYPE_CHECKING:
     from tradebot.runtime.kill_clear import Killed
+    from tradebot.runtime.kill_drill import Drilled
 
-SCHEMA = "tradebot.kill/1"
+SCHEMA, DRILL_SCHEMA = "tradebot.kill/1", "tradebot.kill-drill/1"
 
 
 def kill(
     flatten: Annotated[
         bool, typer.Option("--flatten", help="Sell what the bot holds, too.")
+    ] = False,
+    drill: Annotated[
+        bool, typer.Option("--drill", help="Rehearse it in the sandbox: buy, then kill --flatten.")
+    ] = False,
+    testnet: Annotated[
+        bool, typer.Option("--testnet", help="With --drill: on the testnet, where no bot runs.")
     ] = False,
     reason: Annotated[str, typer.Option("--reason", help="Why, for the record.")] = "tradebot kill",
     run: choices.RunName = None,
@@ -26,9 +33,14 @@ def kill(
 ) -> None:
     """Halt trading now, cancel our orders; exit 7 if anything asked for is not confirmed."""
     from tradebot.cli.output import emit
-    from tradebot.cli.stopping import killed, said_latched
+    from tradebot.cli.stopping import check_words, drilled, killed, said_latched
     from tradebot.errors import NotConfirmed
 
+    check_words(is_drill=drill, is_testnet=testnet, has_others=flatten or run is not None)
+    if drill:
+        done = drilled(is_testnet=testnet, config_file=config, passphrase_file=passphrase_file)
+        emit(_drill_json(done), _drill_text(done), as_json)
+        raise typer.Exit(0 if done.drill.is_passed else NotConfirmed.exit_code)
     result = killed(
         run_name=run,
         config_file=config,
@@ -69,6 +81,29 @@ def resume(
     values, text, code = resume_all(typed, reason=reason, is_unreconciled=unreconciled)
     emit(values, text, as_json)
     raise typer.Exit(code)
+
+
+def _drill_json(done: Drilled) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    values = asdict(done.drill)
+    return {"schema": DRILL_SCHEMA, "passed": done.drill.is_passed, **values}
+
+
+def _drill_text(done: Drilled) -> str:
+    drill = done.drill
+    steps = (
+        ("halted", drill.latched_ms),
+        ("no order of ours at the exchange", drill.cancelled_ms),
+        ("flat", drill.flat_ms),
+    )
+    lines = [
+        f"Kill drill on the {drill.mode} exchange {drill.exchange}: "
+        f"{'passed' if drill.is_passed else 'NOT passed'}; it is on record in {done.file}"
+    ]
+    for what, took in steps:
+        lines.append(f"  {what}: {'not reached' if took is None else f'after {took / 1000:.2f} s'}")
+    return "\n".join([*lines, *(f"NOT CONFIRMED: {problem}" for problem in drill.problems)])
 
 
 def _json(result: Killed) -> dict[str, Any]:

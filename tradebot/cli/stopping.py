@@ -12,6 +12,7 @@ from tradebot.cli.prompt import asker
 
 if TYPE_CHECKING:
     from tradebot.runtime.kill_clear import Killed
+    from tradebot.runtime.kill_drill import Drilled
 
 
 def killed(
@@ -57,6 +58,34 @@ def killed(
     )
     request = Request(config=config_file)
     return kill(config, request, run_name, unlocking, result, is_flattening=is_flattening)
+
+
+def drilled(*, is_testnet: bool, config_file: Path | None, passphrase_file: Path | None) -> Drilled:
+    """Rehearse the emergency stop, in the sandbox or on the account's testnet."""
+    from tradebot.runtime.config import load_config
+    from tradebot.runtime.keys import Unlocking
+    from tradebot.runtime.kill_drill import drill_in_sandbox, drill_on_testnet
+    from tradebot.runtime.prepare import Request
+
+    config = load_config(config_file)
+    if not is_testnet:
+        return drill_in_sandbox(config.paths.logs)
+    unlocking = Unlocking(
+        folder=config.paths.keystore, passphrase_file=passphrase_file, ask=asker()
+    )
+    return drill_on_testnet(config, Request(config=config_file), unlocking)
+
+
+def check_words(*, is_drill: bool, is_testnet: bool, has_others: bool) -> None:
+    """Raise UsageError for options that do not go together."""
+    from tradebot.errors import UsageError
+
+    if is_testnet and not is_drill:
+        raise UsageError("--testnet is for --drill", hint="kill clears every account by itself")
+    if is_drill and has_others:
+        raise UsageError(
+            "--drill takes neither --flatten nor --run", hint="it buys, and sells what it bought"
+        )
 
 
 def said_latched(*, quiet: bool) -> None:

@@ -178,3 +178,15 @@ def test_a_long_reason_is_cut_so_that_the_token_stays_readable(tmp_path: Path) -
     latch.arm("x" * 1_000_000)
     assert latch.state().reason == "x" * 1000
     assert json.loads((latch.folder / "ARMED").read_text())["at"] == NOW_MS
+
+
+def test_second_halt_shows_though_the_first_note_stays(tmp_path: Path) -> None:
+    latch = latch_in(tmp_path)
+    latch.arm("first start")
+    assert latch.mark() is None
+    latch.halt("first")
+    os.utime(tmp_path / "latch" / "HALTED", ns=(1, 1))
+    first = latch.mark()
+    latch_in(tmp_path, NOW_MS + 1).halt("second")
+    assert latch.mark() not in (None, first)
+    assert latch.state().reason == "first"
