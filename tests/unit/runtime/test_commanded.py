@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from tests.support.bot import FLAT, LONG, Bot
+from tests.support.bot import FLAT, LONG, NOW, Bot
 from tests.support.builders import BTC, ETH, d, rules
 from tests.support.commanded import Commanded
 from tradebot.engine.apply import fold
+from tradebot.engine.track import FOR_EVER
 from tradebot.errors import JournalError
 from tradebot.model import event as ev
 from tradebot.model.account import TradingState
@@ -142,6 +143,20 @@ def test_pause_outlives_a_restart_and_a_halt_that_was_lifted(tmp_path: Path) -> 
     place.bot.session.halt("storm")
     place.bot.session.reactivate("calm")
     assert (place.bot.state.trading, place.bot.state.commands.paused) == (REDUCING, "lunch")
+
+
+def test_resume_lifts_a_limit_that_waits_for_a_person_too(tmp_path: Path) -> None:
+    place = made(tmp_path)
+    tripped = ev.LimitTripped(
+        at=NOW, control="drawdown", limit=d(20), value=d(21), until=FOR_EVER, message="too much"
+    )
+    place.bot.session.record([tripped])
+    assert place.bot.state.trading is REDUCING
+    place.bot.session.reactivate("the next start")
+    assert place.bot.state.trading is REDUCING, "a restart is no word of a person"
+    end = place.say("resume")
+    assert (end.end, "a limit had tripped" in end.text) == (CommandEnd.DONE, True)
+    assert (place.bot.state.trading, place.bot.state.track.trips) == (ACTIVE, {})
 
 
 # --- close --------------------------------------------------------------------------------------
