@@ -7,7 +7,7 @@ from decimal import Decimal
 from tradebot.engine import valuation
 from tradebot.engine.controls.amounts import nearest_stop
 from tradebot.engine.controls.holdings import cluster_used
-from tradebot.engine.rules.arithmetic import PPM, floor_to, portion
+from tradebot.engine.rules.arithmetic import PPM, floor_to, portion_up
 from tradebot.engine.rules.costs import affordable_cash
 from tradebot.engine.rules.exits import stop_price
 from tradebot.engine.rules.limits import room_of_equity
@@ -71,7 +71,7 @@ def _wanted(
         risk["stop"] = plain(scale.price_decimal(stop))
     else:
         # No range, no size: a quantity of 0 is refused, and nothing is guessed.
-        distance = portion(candle.mean_range, rules.range_multiple_ppm)
+        distance = portion_up(candle.mean_range, rules.range_multiple_ppm)
         stop = max(0, price - distance) if distance else price
         risk["mean_range"] = plain(scale.price_decimal(candle.mean_range))
         risk["range_multiple"] = plain(_fraction(rules.range_multiple_ppm))

@@ -12,7 +12,7 @@ from tradebot.candles import CandleTable
 def mean_ranges(table: CandleTable, count: int, decimals: int) -> list[int]:
     """Return the mean true range of `count` candles up to each one, in price units; 0 = too few.
 
-    Raises DataError for a price finer than `decimals`.
+    Rounded up, as a wider range buys less. Raises DataError for a price finer than `decimals`.
     """
     rows = len(table)
     if not count or rows <= count:
@@ -21,5 +21,5 @@ def mean_ranges(table: CandleTable, count: int, decimals: int) -> list[int]:
     before = close[:-1]
     ranges = np.maximum(high[1:], before) - np.minimum(low[1:], before)
     sums = np.concatenate([[0], np.cumsum(ranges)])
-    means = (sums[count:] - sums[:-count]) // count
+    means = -((sums[:-count] - sums[count:]) // count)
     return [0] * count + [int(each) for each in means]

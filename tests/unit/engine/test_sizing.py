@@ -1,10 +1,17 @@
-"""How much an entry buys: by fraction, by risk, and what caps it. 1000 USDT, a price of 100."""
+"""How much an entry buys: the three methods, and what caps it. 1000 USDT, a price of 100."""
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.support.builders import BTC, ETH, candle, d, market, order, position, rules, state_with
+from tests.support.sized import recomputed
 from tradebot.engine.settings import Rules, Sizing
-from tradebot.engine.sizing import entry_size
+from tradebot.engine.sizing import Sized, entry_size
 from tradebot.engine.state import State
 from tradebot.model.order import OrderStatus
 
@@ -135,3 +142,168 @@ def test_exposure_above_one_is_one_to_the_last_lot() -> None:
     half = rules(fraction_ppm=500_000)
     assert _bought(fine, half, price=1, exposure_ppm=3_000_000) == "500"
     assert _bought(fine, half, price=1, exposure_ppm=999_999) == "499.9995"
+
+
+# --- by volatility ------------------------------------------------------------------------------
+
+
+def _ranged(state: State, by: Rules, mean_range: int, *, price: int = 100) -> Sized:
+    seen = candle(str(price))._replace(mean_range=mean_range)
+    return entry_size(state, BTC, seen, price, 1_000_000, by)
+
+
+def _volatile(**changes: Any) -> Rules:
+    """Return rules by which 10 of 1000 may be lost within two mean true ranges."""
+    return replace(
+        rules(sizing=Sizing.VOLATILITY, risk_ppm=10_000, range_multiple_ppm=2_000_000), **changes
+    )
+
+
+@pytest.mark.parametrize(
+    ("mean_range", "multiple_ppm", "bought"),
+    [
+        (5, 2_000_000, "1"),  # 10 may be lost, the ranges are 10 wide
+        (1, 2_000_000, "5"),
+        (3, 2_000_000, "1.666"),
+        (3, 500_000, "5"),  # 1.5 wide counts as 2
+        (1, 1, "10"),  # never less than one price unit
+        (50, 2_000_000, "0.1"),  # as wide as the price: all of it is at risk
+        (51, 2_000_000, "0.1"),
+        (10_000, 100_000_000, "0.1"),
+        (0, 2_000_000, "0"),  # not known
+    ],
+)
+def test_volatility_buys_what_some_ranges_can_lose(
+    mean_range: int, multiple_ppm: int, bought: str
+) -> None:
+    sized = _ranged(state_with(), _volatile(range_multiple_ppm=multiple_ppm), mean_range)
+    assert sized.size["quantity"] == bought
+    assert sized.size["mean_range"] == str(mean_range)
+
+
+def test_volatility_does_not_look_at_the_stop_but_the_gate_s_cap_does() -> None:
+    assert _ranged(state_with(), _volatile(stop_ppm=50_000), 1).size["quantity"] == "5"
+    tight = _ranged(state_with(), _volatile(stop_ppm=50_000, risk_ppm_max=10_000), 1).size
+    assert (tight["quantity"], tight["capped_by"]) == ("2", "risk_fraction_max")
+
+
+@given(
+    st.integers(1, 10**12),
+    st.integers(1, 10**6),
+    st.integers(1, 10**5),
+    st.integers(1, 10**8),
+    st.integers(1, 10**6),
+)
+def test_size_by_volatility_loses_no_more_than_asked_within_its_ranges(
+    cash: int, price: int, mean_range: int, multiple_ppm: int, risk_ppm: int
+) -> None:
+    """Symptom: a range of 1.5 price units counted as 1, and half as much again was at risk."""
+    by = _volatile(risk_ppm=risk_ppm, range_multiple_ppm=multiple_ppm)
+    equity = d(cash).scaleb(-2)
+    sized = _ranged(state_with(balances={"USDT": str(equity)}), by, mean_range, price=price)
+    width = min(Fraction(mean_range * multiple_ppm, 10**6), Fraction(price))
+    lost = Fraction(sized.size["wanted"]) * width
+    assert lost <= Fraction(equity) * risk_ppm / 10**6
+
+
+# --- what caps it, and how it came about --------------------------------------------------------
+
+CLUSTER = (frozenset({BTC, ETH}),)
+
+
+@pytest.mark.parametrize(
+    ("by", "bought", "capped_by"),
+    [
+        (rules(), "10", ""),
+        (rules(position_ppm_max=250_000), "2.5", "position_fraction_max"),
+        (rules(exposure_ppm_max=250_000), "2.5", "exposure_fraction_max"),
+        (rules(reserve_ppm=10_000), "9.9", "balance"),
+        (rules(order_notional_max=d(300)), "3", "order_notional_max"),
+        (rules(clusters=CLUSTER, cluster_ppm_max=250_000), "2.5", "cluster_fraction_max"),
+        (rules(stop_ppm=20_000, risk_ppm_max=10_000), "5", "risk_fraction_max"),
+        (rules(risk_ppm_max=10_000), "0.1", "risk_fraction_max"),  # no stop: all is at risk
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_cap_is_named_and_its_room_told(by: Rules, bought: str, capped_by: str) -> None:
+    state = state_with(market(), market("ETH/USDT"))
+    size = entry_size(state, BTC, candle("100"), 100, 1_000_000, by).size
+    assert (size["wanted"], size["quantity"], size["capped_by"]) == ("10", bought, capped_by)
+    assert size["room"] == bought
+
+
+def test_exchange_maximum_caps_in_whole_lots() -> None:
+    state = state_with(replace(market(), quantity_max=d("2.0009")))
+    size = entry_size(state, BTC, candle("100"), 100, 1_000_000, rules()).size
+    assert (size["quantity"], size["capped_by"]) == ("2", "quantity_max")
+
+
+def test_tightest_of_two_clusters_caps() -> None:
+    sol = market("SOL/USDT")
+    state = state_with(*TWO, sol, orders=[order("buy 20 ETH @ 10")])
+    both = (frozenset({BTC, ETH}), frozenset({BTC, "binance:SOL/USDT"}))
+    for clusters in (both, both[::-1]):
+        by = rules(clusters=clusters, cluster_ppm_max=300_000)
+        assert _bought(state, by) == "1"
+    other = rules(clusters=(frozenset({ETH, "binance:SOL/USDT"}),), cluster_ppm_max=1)
+    assert _bought(state, other) == "8"
+
+
+@pytest.mark.parametrize(
+    ("by", "told"),
+    [
+        (rules(fraction_ppm=250_000), {"method": "fraction", "fraction": "0.25", "wanted": "2.5"}),
+        (
+            rules(sizing=Sizing.RISK, stop_ppm=20_000),
+            {"method": "risk", "risk_fraction": "0.01", "stop": "98", "wanted": "5"},
+        ),
+        (
+            _volatile(),
+            {
+                "method": "volatility",
+                "risk_fraction": "0.01",
+                "mean_range": "3",
+                "range_multiple": "2",
+                "wanted": "1.666",
+            },
+        ),
+    ],
+    ids=["fraction", "risk", "volatility"],
+)
+def test_size_keeps_how_it_came_about(by: Rules, told: dict[str, str]) -> None:
+    seen = candle("100")._replace(mean_range=3)
+    size = entry_size(state_with(), BTC, seen, 100, 500_000, by).size
+    assert set(size) == {
+        "equity", "price", *told, "wanted", "exposure", "capped_by", "room", "quantity"
+    }  # fmt: skip
+    assert {key: size[key] for key in told} == told
+    assert (size["equity"], size["price"], size["exposure"]) == ("1000", "100", "0.5")
+
+
+@given(
+    st.sampled_from(Sizing),
+    st.integers(1, 10**12),
+    st.integers(3, 10**6),
+    st.integers(0, 10**4),
+    st.integers(1, 10**6),
+    st.integers(0, 1_200_000),
+)
+def test_kept_arithmetic_gives_the_quantity_again(
+    method: Sizing, cash: int, price: int, mean_range: int, ppm: int, exposure_ppm: int
+) -> None:
+    by = rules(
+        sizing=method,
+        fraction_ppm=ppm,
+        risk_ppm=ppm,
+        stop_ppm=30_000,
+        range_multiple_ppm=1_500_000,
+        position_ppm_max=300_000,
+        risk_ppm_max=20_000,
+    )
+    state = state_with(balances={"USDT": str(d(cash).scaleb(-6))})
+    seen = candle(str(price))._replace(mean_range=mean_range)
+    sized = entry_size(state, BTC, seen, price, exposure_ppm, by)
+    again = recomputed(sized.size, state.markets[BTC])
+    assert again["wanted"] == Fraction(sized.size["wanted"])
+    assert again["quantity"] == Fraction(sized.size["quantity"])
+    assert again["quantity"] == Fraction(sized.quantity, 10**8)
