@@ -24,7 +24,7 @@ from tradebot.model.order import OrderStatus
 
 LINES = (Path(__file__).parent / "events.jsonl").read_text(encoding="ascii").splitlines()
 # The state after all lines. A change here is a change of what journals mean: it must be meant.
-STATE_DIGEST = "3da5c07bdcd2e7d16151af8687d8c30c3c011345d1c3478b0a5a0028c1f38574"
+STATE_DIGEST = "024d4d45fda7c808568961592468aea86b1daace773b0c3f72d82e8452246b42"
 # The lines up to here were written by the first version, and are never edited.
 FIRST_LINES = 38
 FIRST_DIGEST = "297be51b26288a532bbb3832da06b2c7d7c94f61e636ca61624ad5e332d8f9cf"
@@ -50,6 +50,13 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(item) for key, item in sorted(value.items(), key=str)}
     if isinstance(value, (set, frozenset)):
         return sorted(value)
+    if hasattr(value, "_field_defaults"):
+        defaults = value._field_defaults
+        return {
+            name: _plain(held)
+            for name, held in value._asdict().items()
+            if held != defaults.get(name, _NO_DEFAULT)
+        }
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     if dataclasses.is_dataclass(value):

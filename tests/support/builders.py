@@ -306,9 +306,7 @@ def state_with(
     state = apply(State(), started(*markets, balances=balances))
     known = {each.id: each for each in orders}
     prices = {name: d(text) for name, text in (closes or {}).items()}
-    return replace(
-        state,
-        positions=dict(positions or {}),
+    return state._replace(positions=dict(positions or {}),
         orders=Orders(
             unsettled={key: each for key, each in known.items() if each.status not in SETTLED},
             settled={key: each for key, each in known.items() if each.status in SETTLED},

@@ -14,7 +14,7 @@ from tradebot.engine import apply_orders as orders
 from tradebot.engine import track
 from tradebot.engine.booking import taken_out
 from tradebot.engine.commands import strictest
-from tradebot.engine.state import Feed, State, with_feed
+from tradebot.engine.state import Feed, State
 from tradebot.engine.valuation import marked_equity
 from tradebot.model import event as ev
 from tradebot.model.account import Position, TradingState
@@ -43,7 +43,7 @@ def _session_started(state: State, event: ev.SessionStarted) -> State:
         markets={market.name: market for market in event.markets},
         scales=scales(event.markets),
         balances=dict(event.balances),
-        track=track.begun(event.balances.get(event.markets[0].quote, ZERO)),
+        marks=track.begun(event.balances.get(event.markets[0].quote, ZERO)),
     )
 
 
@@ -61,14 +61,14 @@ def _session_reconfigured(state: State, event: ev.SessionReconfigured) -> State:
     markets = {**state.markets, **{market.name: market for market in event.markets}}
     known, feed = scales(markets.values()), state.feed
     if event.config_hash != state.started.config_hash:
-        feed = replace(feed, unwanted=frozenset())  # Of what to keep, each has its opinion.
-    return replace(state, started=started, markets=markets, scales=known, feed=feed)
+        feed = feed._replace(unwanted=frozenset())  # Of what to keep, each has its opinion.
+    return state._replace(started=started, markets=markets, scales=known, feed=feed)
 
 
 def _journal_moved(state: State, event: ev.JournalMoved) -> State:
     assert state.started is not None, "a session starts before its journal moves"
     began = replace(state.started, place=event.place, instance=event.instance)
-    return replace(state, started=began)
+    return state._replace(started=began)
 
 
 def _candles_closed(state: State, event: ev.CandlesClosed) -> State:
@@ -87,8 +87,14 @@ def _candles_closed(state: State, event: ev.CandlesClosed) -> State:
     closed_at = event.closed_at
     every = event.closes.keys() >= feed.closes.keys()
     closes = event.closes if every else {**feed.closes, **event.closes}
-    return with_feed(
-        state,
+    return State(
+        # Written out, for it runs at every candle.
+        state.started,
+        state.markets,
+        state.scales,
+        state.balances,
+        state.positions,
+        state.orders,
         Feed(
             # A candle of another market may come late: what is decided stays decided.
             max(feed.latest, closed_at),
@@ -100,21 +106,25 @@ def _candles_closed(state: State, event: ev.CandlesClosed) -> State:
             rounds,
             unwanted,
         ),
-        track.marked(state.track, marked_equity(state, closes), closed_at),
+        state.trading,
+        state.locks,
+        state.differences,
+        state.third_fees,
+        track.marked(state.marks, marked_equity(state, closes), closed_at),
+        state.track,
+        state.commands,
     )
 
 
 def _intent_refused(state: State, event: ev.IntentRefused) -> State:
     refused = {**state.feed.refused, event.market: event.control}
-    return with_feed(state, replace(state.feed, refused=refused))
+    return state._replace(feed=state.feed._replace(refused=refused))
 
 
 def _trading_state_changed(state: State, event: ev.TradingStateChanged) -> State:
     is_active = event.state is TradingState.ACTIVE
     after = track.resumed(state.track) if is_active else state.track
-    return replace(
-        state,
-        trading=strictest(state.trading, event.state),
+    return state._replace(trading=strictest(state.trading, event.state),
         track=after,
         commands=state.commands.with_trading(event.state, event.reason),
     )
@@ -125,27 +135,24 @@ def _limit_tripped(state: State, event: ev.LimitTripped) -> State:
     trading = state.trading
     if event.until == track.FOR_EVER and trading is TradingState.ACTIVE:
         trading = TradingState.REDUCING
-    return replace(
-        state, trading=trading, track=track.tripped(state.track, event.control, trip)
+    return state._replace(trading=trading, track=track.tripped(state.track, event.control, trip)
     )
 
 
 def _market_locked(state: State, event: ev.MarketLocked) -> State:
-    return replace(state, locks={**state.locks, (event.market, event.cause): event.reason})
+    return state._replace(locks={**state.locks, (event.market, event.cause): event.reason})
 
 
 def _market_unlocked(state: State, event: ev.MarketUnlocked) -> State:
     lifted = (event.market, event.cause)
-    return replace(state, locks={key: why for key, why in state.locks.items() if key != lifted})
+    return state._replace(locks={key: why for key, why in state.locks.items() if key != lifted})
 
 
 def _position_adjusted(state: State, event: ev.PositionAdjusted) -> State:
     before = state.positions.get(event.market, Position())
     with localcontext(MONEY_CONTEXT):
         position = taken_out(state.markets[event.market], before, event.quantity)
-    after = replace(
-        state,
-        positions={**state.positions, event.market: position},
+    after = state._replace(positions={**state.positions, event.market: position},
         feed=orders.signal_spent(state.feed, event.market, before, position),
         differences=state.differences.forgetting(event.market),
     )
@@ -153,9 +160,7 @@ def _position_adjusted(state: State, event: ev.PositionAdjusted) -> State:
 
 
 def _balance_adjusted(state: State, event: ev.BalanceAdjusted) -> State:
-    after = replace(
-        state,
-        balances={**state.balances, event.asset: event.after},
+    after = state._replace(balances={**state.balances, event.asset: event.after},
         differences=state.differences.forgetting(event.asset),
     )
     return _moved(state, after)
@@ -166,19 +171,19 @@ def _moved(before: State, after: State) -> State:
     worth = marked_equity(before, before.feed.closes), marked_equity(after, before.feed.closes)
     if worth[0] == worth[1]:
         return after
-    return replace(after, track=track.moved(before.track, *worth))
+    return after._replace(marks=track.moved(before.marks, *worth))
 
 
 def _difference_found(state: State, event: ev.DifferenceFound) -> State:
-    return replace(state, differences=state.differences.with_found(event))
+    return state._replace(differences=state.differences.with_found(event))
 
 
 def _difference_resolved(state: State, event: ev.DifferenceResolved) -> State:
-    return replace(state, differences=state.differences.with_resolved(event))
+    return state._replace(differences=state.differences.with_resolved(event))
 
 
 def _cancel_sent(state: State, event: ev.CancelSent) -> State:
-    return replace(state, track=track.paced(state.track, event.at))
+    return state._replace(track=track.paced(state.track, event.at))
 
 
 def _nothing(state: State, event: ev.Event) -> State:

@@ -3,20 +3,19 @@
 Law: that of `apply`: history, which never refuses and reads no clock.
 """
 
-from dataclasses import replace
 
-from tradebot.engine.state import State, with_feed
+from tradebot.engine.state import State
 from tradebot.model.command import CommandEnded, CommandTaken, SignalSpent
 
 
 def command_taken(state: State, event: CommandTaken) -> State:
     """Return the state after a command was taken."""
-    return replace(state, commands=state.commands.with_taken(event))
+    return state._replace(commands=state.commands.with_taken(event))
 
 
 def command_ended(state: State, event: CommandEnded) -> State:
     """Return the state after a command has ended."""
-    return replace(state, commands=state.commands.with_ended(event))
+    return state._replace(commands=state.commands.with_ended(event))
 
 
 def signal_spent(state: State, event: SignalSpent) -> State:
@@ -24,4 +23,4 @@ def signal_spent(state: State, event: SignalSpent) -> State:
     feed = state.feed
     if (feed.exposures.get(event.market) or 0) <= 0:
         return state  # There is no signal: the next long one is new.
-    return with_feed(state, replace(feed, spent=feed.spent | {event.market}))
+    return state._replace(feed=feed._replace(spent=feed.spent | {event.market}))

@@ -11,7 +11,7 @@ from typing import Any
 from tradebot.engine import track
 from tradebot.engine.booking import book_fill, is_third_coin
 from tradebot.engine.orders import Orders
-from tradebot.engine.state import Feed, State, with_feed, with_orders
+from tradebot.engine.state import Feed, State
 from tradebot.errors import InvariantError
 from tradebot.model import event as ev
 from tradebot.model.account import Position
@@ -58,7 +58,7 @@ def order_intended(state: State, event: ev.OrderIntended) -> State:
     )
     is_entry = event.leg is Leg.ENTRY
     state = _on_track(
-        with_orders(state, orders),
+        state._replace(orders=orders),
         track.intended(
             state.track,
             at=event.at,
@@ -69,15 +69,15 @@ def order_intended(state: State, event: ev.OrderIntended) -> State:
     )
     if is_entry and event.kind is OrderKind.LIMIT:
         rounds = {**state.feed.rounds, event.market: state.feed.rounds.get(event.market, 0) + 1}
-        return with_feed(state, replace(state.feed, rounds=rounds))
+        return state._replace(feed=state.feed._replace(rounds=rounds))
     if event.leg is Leg.STOP and event.stop_price is not None:
         position = replace(state.positions[event.market], stop=event.stop_price)
-        state = replace(state, positions={**state.positions, event.market: position})
+        state = state._replace(positions={**state.positions, event.market: position})
     return state
 
 
 def _on_track(state: State, after: track.Track) -> State:
-    return state if after is state.track else replace(state, track=after)
+    return state if after is state.track else state._replace(track=after)
 
 
 def _moved(state: State, order: Order, status: OrderStatus) -> State:
@@ -98,7 +98,7 @@ def _moved(state: State, order: Order, status: OrderStatus) -> State:
             del settled[next(iter(settled))]
     else:
         unsettled[order.id] = order
-    return with_orders(state, Orders(unsettled, settled, state.orders.attempted))
+    return state._replace(orders=Orders(unsettled, settled, state.orders.attempted))
 
 
 def _order(state: State, order_id: str) -> Order:
@@ -192,9 +192,7 @@ def _book(state: State, event: ev.FillBooked) -> State:
     kept = track.answered(state.track)
     if before.is_open and not position.is_open:
         kept = track.ended(kept, event.market, event.fill.filled_at, position, event.fill.price)
-    return replace(
-        state,
-        balances=balances,
+    return state._replace(balances=balances,
         positions=positions,
         feed=feed,
         third_fees=fees,
@@ -206,5 +204,5 @@ def signal_spent(feed: Feed, market: str, before: Position, after: Position) -> 
     """Return the feed in which a signal is spent whose position has ended."""
     is_closed = before.is_open and not after.is_open
     if is_closed and (feed.exposures.get(market) or 0) > 0:
-        return replace(feed, spent=feed.spent | {market})
+        return feed._replace(spent=feed.spent | {market})
     return feed

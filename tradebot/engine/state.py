@@ -4,20 +4,23 @@ Law: a state is made by `apply` from events alone; the same events always give t
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from tradebot.engine.commands import Commands
 from tradebot.engine.differences import Differences
 from tradebot.engine.orders import Orders
-from tradebot.engine.track import Track
+from tradebot.engine.track import Marks, Track
 from tradebot.model import event as ev
 from tradebot.model.account import Position, TradingState
 from tradebot.model.market import Market, Scale
 
+NONE: Mapping[Any, Any] = MappingProxyType({})
 
-@dataclass(frozen=True, slots=True)
-class Feed:
+
+# Tuples, for they are made at every candle: a frozen dataclass takes four times as long.
+class Feed(NamedTuple):
     """What was put before the engine: the last close, close time and exposure of every market.
 
     `spent` are markets whose present signal has had its trade: after a stop or target they re-enter
@@ -27,70 +30,31 @@ class Feed:
     """
 
     latest: int = 0
-    closes: Mapping[str, Decimal] = field(default_factory=dict)
-    closed_at: Mapping[str, int] = field(default_factory=dict)
-    exposures: Mapping[str, int | None] = field(default_factory=dict)
-    refused: Mapping[str, str] = field(default_factory=dict)
+    closes: Mapping[str, Decimal] = NONE
+    closed_at: Mapping[str, int] = NONE
+    exposures: Mapping[str, int | None] = NONE
+    refused: Mapping[str, str] = NONE
     spent: frozenset[str] = frozenset()
-    rounds: Mapping[str, int] = field(default_factory=dict)
+    rounds: Mapping[str, int] = NONE
     unwanted: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """All that the engine knows; the fold of the journal's events."""
 
     started: ev.SessionStarted | None = None
-    markets: Mapping[str, Market] = field(default_factory=dict)
-    scales: Mapping[str, Scale] = field(default_factory=dict)
-    balances: Mapping[str, Decimal] = field(default_factory=dict)
-    positions: Mapping[str, Position] = field(default_factory=dict)
-    orders: Orders = field(default_factory=Orders)
+    markets: Mapping[str, Market] = NONE
+    scales: Mapping[str, Scale] = NONE
+    balances: Mapping[str, Decimal] = NONE
+    positions: Mapping[str, Position] = NONE
+    orders: Orders = Orders()
     feed: Feed = Feed()
     trading: TradingState = TradingState.ACTIVE
     # Why a market takes only exits, by market and cause.
-    locks: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    differences: Differences = field(default_factory=Differences)
+    locks: Mapping[tuple[str, str], str] = NONE
+    differences: Differences = Differences()
     # What fees took in a coin that their market does not trade, by coin: no part of any equity.
-    third_fees: Mapping[str, Decimal] = field(default_factory=dict)
-    track: Track = field(default_factory=Track)
-    commands: Commands = field(default_factory=Commands)
-
-
-def with_feed(state: State, feed: Feed, track: Track | None = None) -> State:
-    """Return the state with another feed, and another track if one is given."""
-    # Written out, here and below: it runs at every candle, and dataclasses.replace is slower.
-    return State(
-        state.started,
-        state.markets,
-        state.scales,
-        state.balances,
-        state.positions,
-        state.orders,
-        feed,
-        state.trading,
-        state.locks,
-        state.differences,
-        state.third_fees,
-        state.track if track is None else track,
-        state.commands,
-    )
-
-
-def with_orders(state: State, orders: Orders) -> State:
-    """Return the state with other orders."""
-    return State(
-        state.started,
-        state.markets,
-        state.scales,
-        state.balances,
-        state.positions,
-        orders,
-        state.feed,
-        state.trading,
-        state.locks,
-        state.differences,
-        state.third_fees,
-        state.track,
-        state.commands,
-    )
+    third_fees: Mapping[str, Decimal] = NONE
+    marks: Marks = Marks()
+    track: Track = Track()
+    commands: Commands = Commands()

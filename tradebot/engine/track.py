@@ -7,6 +7,7 @@ with the money. Nothing here refuses; that is the gate's work.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import ROUND_UP, Decimal
+from typing import NamedTuple
 
 from tradebot.engine.booking import COST_UNIT
 from tradebot.model.account import Position
@@ -44,21 +45,30 @@ class Ended:
     is_stopped: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Track:
-    """The past as the limits need it. Amounts in the quote coin, times in UTC ms.
+class Marks(NamedTuple):
+    """Equity as the limits on losses need it, in the quote coin; `day_ends` in UTC ms.
 
     `marked` is equity with positions at the last closes, `opening` what it was when the UTC day
-    began that ends at `day_ends`, `peak` its highest since trading was last resumed. `entries`
-    counts the entries intended on that day, `errors` orders in a row that were rejected or got no
-    proof. `sent` holds when orders and cancels of the last hour were intended, `bought` time and
-    quantity of each market's last entry, `stopped` when each was last stopped out.
+    began that ends at `day_ends`, `peak` its highest since trading was last resumed.
     """
 
     marked: Decimal = ZERO
     opening: Decimal = ZERO
     peak: Decimal = ZERO
     day_ends: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """What happened as the other limits need it; times in UTC ms.
+
+    `entries` counts the entries intended on the UTC day `day`, numbered since 1970, and `errors`
+    orders in a row that were rejected or got no proof. `sent` holds when orders and cancels of the
+    last hour were intended, `bought` time and quantity of each market's last entry, `stopped` when
+    each was last stopped out.
+    """
+
+    day: int = 0
     entries: int = 0
     errors: int = 0
     trips: Mapping[str, Trip] = field(default_factory=dict)
@@ -67,57 +77,44 @@ class Track:
     bought: Mapping[str, tuple[int, Decimal]] = field(default_factory=dict)
     stopped: Mapping[str, int] = field(default_factory=dict)
 
+    def entries_on(self, time_ms: int) -> int:
+        """Return how many entries were intended on the UTC day of `time_ms`."""
+        return self.entries if time_ms // DAY_MS == self.day else 0
 
-def begun(equity: Decimal) -> Track:
-    """Return the track of a session that begins with this much."""
-    return Track(marked=equity, opening=equity, peak=equity)
+
+def begun(equity: Decimal) -> Marks:
+    """Return the marks of a session that begins with this much."""
+    return Marks(equity, equity, equity)
 
 
-def marked(track: Track, equity: Decimal, closed_at: int) -> Track:
-    """Return the track after candles that closed at `closed_at` have marked equity.
+def marked(marks: Marks, equity: Decimal, closed_at: int) -> Marks:
+    """Return the marks after candles that closed at `closed_at`.
 
     A candle that closes at midnight gives the new day its opening; where that one is missing, it
     is the last mark of the day before.
     """
-    if closed_at < track.day_ends:
-        if equity == track.marked:
-            return track
-        return Track(
-            equity,
-            track.opening,
-            equity if equity > track.peak else track.peak,
-            track.day_ends,
-            track.entries,
-            track.errors,
-            track.trips,
-            track.trades,
-            track.sent,
-            track.bought,
-            track.stopped,
-        )
+    peak = equity if equity > marks.peak else marks.peak
+    if closed_at < marks.day_ends:
+        if equity == marks.marked:
+            return marks
+        return Marks(equity, marks.opening, peak, marks.day_ends)
     midnight = closed_at - closed_at % DAY_MS
-    return replace(
-        track,
-        marked=equity,
-        opening=equity if closed_at == midnight else track.marked,
-        peak=max(track.peak, equity),
-        day_ends=midnight + DAY_MS,
-        entries=0,
-    )
+    opening = equity if closed_at == midnight else marks.marked
+    return Marks(equity, opening, peak, midnight + DAY_MS)
 
 
-def moved(track: Track, before: Decimal, after: Decimal) -> Track:
-    """Return the track after a person moved money: equity was `before`, and is `after` now.
+def moved(marks: Marks, before: Decimal, after: Decimal) -> Marks:
+    """Return the marks after a person moved money: equity was `before`, and is `after` now.
 
     The same part of it is lost as before. Rounded up: a limit trips no later for it.
     """
     if before <= 0 or after <= 0:
-        return replace(track, marked=after, opening=after, peak=after)
-    return replace(
-        track,
-        marked=after,
-        opening=_in_proportion(track.opening, before, after),
-        peak=_in_proportion(track.peak, before, after),
+        return Marks(after, after, after, marks.day_ends)
+    return Marks(
+        after,
+        _in_proportion(marks.opening, before, after),
+        _in_proportion(marks.peak, before, after),
+        marks.day_ends,
     )
 
 
@@ -136,7 +133,8 @@ def intended(
     if entry_of is None:
         return track
     bought = {**track.bought, market: (closed_at, entry_of)}
-    return replace(track, entries=track.entries + 1, bought=bought)
+    entries = track.entries_on(closed_at) + 1
+    return replace(track, day=closed_at // DAY_MS, entries=entries, bought=bought)
 
 
 def paced(track: Track, at: int) -> Track:
@@ -178,4 +176,4 @@ def resumed(track: Track) -> Track:
     A loss of the day is not forgotten by it: that one ends with the day.
     """
     trips = {name: trip for name, trip in track.trips.items() if trip.until != FOR_EVER}
-    return replace(track, peak=track.marked, entries=0, errors=0, trips=trips)
+    return replace(track, entries=0, errors=0, trips=trips)

@@ -321,7 +321,7 @@ def test_emergency_waits_for_orders_that_are_out_and_sells_once() -> None:
 def test_more_than_the_exchange_takes_at_once_is_sold_in_pieces() -> None:
     """Symptom: an exchange that lowered its largest order kept a position for ever."""
     state = _held()
-    state = replace(state, markets={BTC: replace(state.markets[BTC], quantity_max=d("1.5"))})
+    state = state._replace(markets={BTC: replace(state.markets[BTC], quantity_max=d("1.5"))})
     intent = _intent(_decided(state, exposure=FLAT))
     assert (intent.leg, intent.quantity) == (Leg.EXIT, d("1.5"))
     (action,) = flatten(state, BTC, rules(), time=NOW)
@@ -333,6 +333,6 @@ def test_stop_stays_where_what_it_guards_is_worth_too_little_for_a_new_order() -
     """Symptom: the price fell, the stop was cancelled as idle, and the position never sold."""
     held = position("2 @ 100", opened_at=START, stop="70")
     state = _held(stop_order("sell 2 BTC @ 70"), position_=held)
-    state = replace(state, markets={BTC: replace(state.markets[BTC], notional_min=d(500))})
+    state = state._replace(markets={BTC: replace(state.markets[BTC], notional_min=d(500))})
     assert _decided(state, GUARDED, exposure=None) == ()
     assert _decided(state, GUARDED, exposure=FLAT) == ()

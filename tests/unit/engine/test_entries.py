@@ -154,7 +154,7 @@ def test_entry_is_cancelled_where_only_exits_are_allowed(trading: TradingState) 
 
 def test_entry_in_a_market_that_was_locked_is_cancelled() -> None:
     entry, by = _resting(), replace(LIMIT, entry_ms_max=9 * HOUR)
-    state = replace(state_with(orders=[entry]), locks={(BTC, "reconcile"): "coins are missing"})
+    state = state_with(orders=[entry])._replace(locks={(BTC, "reconcile"): "coins are missing"})
     reason = "the market takes only exits: coins are missing"
     assert _decided(state, by) == (Cancel(entry, reason),)
 

@@ -20,7 +20,7 @@ VALID = re.compile(r"[A-Za-z0-9_-]{1,36}")
 
 
 def _state(**changes: Any) -> State:
-    return replace(state_with(), started=replace(started(), **changes))
+    return state_with()._replace(started=replace(started(), **changes))
 
 
 def test_same_decision_made_twice_has_the_same_id() -> None:
@@ -35,7 +35,7 @@ def test_id_is_this_for_ever() -> None:
 def test_id_differs_between_accounts() -> None:
     state = _state()
     assert state.started is not None
-    other = replace(state, started=replace(state.started, account="savings"))
+    other = state._replace(started=replace(state.started, account="savings"))
     assert order_id(other, intent()) != order_id(state, intent())
 
 

@@ -303,7 +303,7 @@ def test_cancel_sent_changes_nothing_until_the_exchange_answers() -> None:
     state = state_with(orders=[order()])
     after = apply(state, ev.CancelSent(at=7, order_id="tb-1", reason=""))
     assert after.track.sent == (7,), "it counts as a message to the exchange"
-    assert replace(after, track=state.track) == state
+    assert after._replace(track=state.track) == state
 
 
 def test_trading_state_is_what_was_set_last() -> None:
@@ -363,7 +363,7 @@ def test_attempts_count_one_leg_of_one_market_at_its_newest_candle_settled_or_no
 
 def test_state_before_an_event_is_untouched() -> None:
     before = state_with(orders=[order()], closes={BTC: "1"})
-    copy = replace(before, balances=dict(before.balances), positions=dict(before.positions))
+    copy = before._replace(balances=dict(before.balances), positions=dict(before.positions))
     apply(before, booked(order(), fill("0.5 @ 100")))
     apply(before, closed(NEXT, BTC="2"))
     assert before == copy

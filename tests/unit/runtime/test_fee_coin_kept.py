@@ -49,7 +49,7 @@ def test_fees_between_two_looks_begin_the_count_again_though_no_other_coin_moved
     made.look()
     state = made.bot.session.state
     paid = {"BNB": state.third_fees["BNB"] + d("0.002")}
-    made.bot.session.state = replace(state, third_fees=paid)
+    made.bot.session.state = state._replace(third_fees=paid)
     made.look(COINS_APART_MS)
     assert balances_told(made) == []
     made.look(COINS_APART_MS)

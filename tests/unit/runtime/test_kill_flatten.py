@@ -17,7 +17,7 @@ def _holding(**terms: Decimal) -> Bot:
     bot = Bot("filled", by=rules())
     bot.step()
     market = replace(bot.state.markets[BTC], **terms)  # type: ignore[arg-type]  # Decimals alone
-    bot.session.state = replace(bot.state, markets={BTC: market})
+    bot.session.state = bot.state._replace(markets={BTC: market})
     return bot
 
 
@@ -55,7 +55,7 @@ def test_position_is_sold_in_five_chunks_each_on_disk_before_it_is_on_the_wire()
 def test_last_chunk_takes_the_rest() -> None:
     bot = _holding(step=d("0.3"))
     position = replace(bot.state.positions[BTC], quantity=d("9.9"), sellable=d("9.9"))
-    bot.session.state = replace(bot.state, positions={BTC: position})
+    bot.session.state = bot.state._replace(positions={BTC: position})
     assert bot.flatten() == []
     assert _sold(bot) == [d("1.8")] * 4 + [d("2.7")]
 

@@ -207,7 +207,7 @@ def test_made_up_market_at_the_beginning_of_time_is_asked_for_no_negative_time()
     made = Compared()
     started = made.bot.state.started
     assert started is not None
-    made.bot.session.state = replace(made.bot.state, started=replace(started, at=0))
+    made.bot.session.state = made.bot.state._replace(started=replace(started, at=0))
     made.bot.clock.now = 1_000
     made.made.start()
     made.look(1_000)

@@ -22,7 +22,7 @@ def config(**strategy: str) -> Config:
 def asked(*markets: Market, of: Config, **state: object) -> list[SessionReconfigured]:
     before = state_with(BITCOIN, ETHER, **state)  # type: ignore[arg-type]  # words of the builder
     assert before.started is not None
-    same = replace(before, started=replace(before.started, config_hash=config().digest()))
+    same = before._replace(started=replace(before.started, config_hash=config().digest()))
     return reconfigured(of, same, markets, at=START, strategy="vote")  # type: ignore[return-value]  # its only kind
 
 

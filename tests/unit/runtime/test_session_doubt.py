@@ -174,7 +174,7 @@ def test_flatten_sells_in_as_many_pieces_as_the_exchange_asks_for() -> None:
     bot = Bot("filled", by=rules(), markets=1)
     bot.step()
     market = replace(bot.state.markets[BTC], quantity_max=d(1))
-    bot.session.state = replace(bot.state, markets={BTC: market})
+    bot.session.state = bot.state._replace(markets={BTC: market})
     bot.flatten()
     assert [each.intent.quantity for each in bot.broker.placed[1:]] == [d(1)] * 10
     assert not bot.state.positions[BTC].is_open

@@ -6,7 +6,6 @@ its value: not a unit before, and not a unit after.
 
 from collections.abc import Iterator
 from decimal import Decimal
-from functools import lru_cache
 
 from tradebot.engine.controls.refusal import refused
 from tradebot.engine.rules.limits import loss_floor
@@ -14,36 +13,46 @@ from tradebot.engine.settings import Rules
 from tradebot.engine.state import State
 from tradebot.engine.track import FOR_EVER, Track
 from tradebot.model.event import LimitTripped
-from tradebot.model.money import MONEY_CONTEXT, decimals_of, from_units, plain, to_units
+from tradebot.model.money import MONEY_CONTEXT, PPM, decimals_of, from_units, plain, to_units
 from tradebot.model.order import Intent, Refused
 from tradebot.model.timeframe import format_time
 
+MILLION = Decimal(PPM)
 DAILY_LOSS, DRAWDOWN = "daily_loss_fraction_max", "drawdown_fraction_max"
 ERRORS, ENTRIES = "errors_in_a_row_max", "entries_per_day_max"
 RESUME = "`tradebot resume --reason TEXT` allows entries again"
 
 
-@lru_cache(maxsize=64)
-def floor_of(before: Decimal, loss_ppm: int) -> Decimal:
-    """Return the equity at which that part of `before` is lost, by the rule, exactly."""
-    decimals = decimals_of(before)
+def floor_of(before: Decimal, marked: Decimal, loss_ppm: int) -> Decimal:
+    """Return the equity at which that part of `before` is lost, by the rule, exactly.
+
+    In units that hold both amounts, as cash units do.
+    """
+    decimals = max(decimals_of(before), decimals_of(marked))
     return from_units(loss_floor(to_units(before, decimals), loss_ppm), decimals)
 
 
 def newly_tripped(state: State, rules: Rules, *, at: int) -> list[LimitTripped]:
     """Return the limits that have been reached, and have not been told of yet."""
-    track = state.track
-    # Asked at every candle: as a rule none of it is so.
-    is_lossy = (
-        track.marked <= floor_of(track.opening, rules.daily_loss_ppm_max)
-        or track.marked <= floor_of(track.peak, rules.drawdown_ppm_max)
-    )
-    pace = rules.pace
-    is_failing = 0 < pace.errors_in_a_row_max <= track.errors
-    is_busy = 0 < pace.entries_per_day_max <= track.entries
-    if not (is_lossy or is_failing or is_busy):
+    if not is_reached(state, rules, at):
         return []
-    return [trip for trip in _reached(track, rules, at) if not _is_known(track, trip)]
+    reached = _reached(state, rules, at)
+    return [trip for trip in reached if not _is_known(state.track, trip)]
+
+
+def is_reached(state: State, rules: Rules, at: int) -> bool:
+    """Return whether any limit has been reached. Asked at every candle: as a rule none has."""
+    marks, track, pace = state.marks, state.track, rules.pace
+    multiply = MONEY_CONTEXT.multiply
+    # The same as `marked <= floor_of(…)`, exactly: units lost are whole, so the rule's rounding up
+    # of the limit asks for none more.
+    left = multiply(marks.marked, MILLION)
+    return (
+        left <= multiply(marks.opening, PPM - rules.daily_loss_ppm_max)
+        or left <= multiply(marks.peak, PPM - rules.drawdown_ppm_max)
+        or 0 < pace.errors_in_a_row_max <= track.errors
+        or 0 < pace.entries_per_day_max <= track.entries_on(at)
+    )
 
 
 def _is_known(track: Track, trip: LimitTripped) -> bool:
@@ -51,22 +60,23 @@ def _is_known(track: Track, trip: LimitTripped) -> bool:
     return known is not None and known.until == trip.until
 
 
-def _reached(track: Track, rules: Rules, at: int) -> Iterator[LimitTripped]:
+def _reached(state: State, rules: Rules, at: int) -> Iterator[LimitTripped]:
+    marks, track = state.marks, state.track
     for control, before, ppm, until, what in (
-        (DAILY_LOSS, track.opening, rules.daily_loss_ppm_max, track.day_ends, "the day's opening"),
-        (DRAWDOWN, track.peak, rules.drawdown_ppm_max, FOR_EVER, "its peak"),
+        (DAILY_LOSS, marks.opening, rules.daily_loss_ppm_max, marks.day_ends, "the day's opening"),
+        (DRAWDOWN, marks.peak, rules.drawdown_ppm_max, FOR_EVER, "its peak"),
     ):
-        floor = floor_of(before, ppm)
-        if track.marked <= floor:
+        floor = floor_of(before, marks.marked, ppm)
+        if marks.marked <= floor:
             limit = MONEY_CONTEXT.subtract(before, floor)
-            value = MONEY_CONTEXT.subtract(before, track.marked)
+            value = MONEY_CONTEXT.subtract(before, marks.marked)
             yield LimitTripped(
                 at=at,
                 control=control,
                 limit=limit,
                 value=value,
                 until=until,
-                message=f"equity {plain(track.marked)} is {plain(value)} under {what} "
+                message=f"equity {plain(marks.marked)} is {plain(value)} under {what} "
                 f"{plain(before)}, the limit is {plain(limit)}; {_until(until)}",
             )
     pace = rules.pace
@@ -78,10 +88,9 @@ def _reached(track: Track, rules: Rules, at: int) -> Iterator[LimitTripped]:
             track.errors,
             "orders in a row were rejected or got no proof",
         )
-    if 0 < pace.entries_per_day_max <= track.entries:
-        yield _counted(
-            at, ENTRIES, pace.entries_per_day_max, track.entries, "entries were made today"
-        )
+    entries = track.entries_on(at)
+    if 0 < pace.entries_per_day_max <= entries:
+        yield _counted(at, ENTRIES, pace.entries_per_day_max, entries, "entries were made today")
 
 
 def _counted(at: int, control: str, limit: int, value: int, what: str) -> LimitTripped:
