@@ -50,8 +50,10 @@ target_fraction = 0
 RESTING = """
 [entries]
 kind = "limit"
-offset_fraction = 0.5
+offset_fraction = 0.3
 timeout_candles = 1000
+[risk]
+price_collar_fraction = 0.9
 """
 # An hour takes a second.
 SLOW = ("run", "--speed", "3600x")

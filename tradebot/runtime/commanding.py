@@ -89,9 +89,9 @@ class Giver:
         inbox, clock = Inbox(self.run.commands), WallClock()
         self._check_owner()
         after = self._check_begun()
-        inbox.post(command)
         deadline = clock.monotonic_ms() + self.wait_ms
         try:
+            inbox.post(command)
             while True:
                 found = self._looked(inbox, command, after)
                 if found.end is not None or clock.monotonic_ms() >= deadline:
