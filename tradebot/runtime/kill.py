@@ -269,8 +269,8 @@ class _Stop:
         )
         if known is None:
             self._result.asked.append(run.name)
-        if not bot.session.open_orders():
-            self._result.cancelled_ms = self._result.cancelled_ms or self.passed_ms()
+        if self._result.cancelled_ms is None and not self._result.open_orders:
+            self._result.cancelled_ms = self.passed_ms()
 
     def _clear_blindly(self, run: Run, error: JournalError) -> None:
         """Cancel a simulated run's orders without its journal, by our ids at its exchange.

@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.bot import Bot
 from tests.support.builders import BTC, ETH, d, rules
+from tradebot.engine.settings import Pace
 from tradebot.errors import ExchangeUnavailable
 from tradebot.model.order import Approved, Leg
 from tradebot.runtime.kill_flatten import sell_all
@@ -165,3 +166,10 @@ def test_exchange_that_cannot_be_asked_for_balances_sells_nothing() -> None:
 
     bot.broker.balances = broken  # type: ignore[method-assign]  # a scripted answer
     assert bot.flatten() == [f"the exchange cannot be reached; 10 of {BTC} are not sold"]
+
+
+def test_limit_of_pace_keeps_no_chunk_from_being_sold() -> None:
+    bot = Bot("filled", by=rules(pace=Pace(orders_per_minute_max=2, orders_per_hour_max=2)))
+    bot.step()
+    assert bot.flatten() == []
+    assert len(_sold(bot)) == 5
