@@ -44,6 +44,11 @@ class Ended:
     cost: Decimal
     is_stopped: bool
 
+    @property
+    def is_loss_by_stop(self) -> bool:
+        """Whether its stop ended it, and at a loss: one that had risen far enough did not."""
+        return self.is_stopped and self.gain < ZERO
+
 
 class Marks(NamedTuple):
     """Equity as the limits on losses need it, in the quote coin; `day_ends` in UTC ms.

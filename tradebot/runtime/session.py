@@ -12,7 +12,7 @@ from functools import partial
 
 from tradebot.adapters.gate_tokens import GateTokens
 from tradebot.engine.apply import apply
-from tradebot.engine.controls.losses import newly_tripped
+from tradebot.engine.controls.losses import is_reached, newly_tripped
 from tradebot.engine.controls.refusal import ALL_WELL, Outside
 from tradebot.engine.decide import decide
 from tradebot.engine.settings import Rules
@@ -107,12 +107,7 @@ class Session:
 
         `exposures` in ppm by market, None to hold. `missed` candles are recorded, not traded.
         """
-        previous = self.state.feed.closed_at
-        contiguous = {
-            name: previous.get(name, candle.opened_at) == candle.opened_at
-            for name, candle in candles.items()
-        }
-        self._take_in(closed_at, candles, exposures, missed)
+        contiguous = self._take_in(closed_at, candles, exposures, missed)
         if missed:
             return
         failed: ExchangeUnavailable | None = None
@@ -136,12 +131,17 @@ class Session:
         candles: Mapping[str, Candle],
         exposures: Mapping[str, int | None],
         missed: bool,
-    ) -> None:
-        """Record the candles, and what they trip: that keeps their own entries out, too."""
-        scales, now = self.state.scales, self._clock.now_ms()
-        closes = {
-            name: scales[name].price_decimal(candle.close) for name, candle in candles.items()
-        }
+    ) -> dict[str, bool]:
+        """Record the candles, and what they trip: that keeps their own entries out, too.
+
+        Return of each market whether the candle before this one was decided.
+        """
+        previous, scales, now = self.state.feed.closed_at, self.state.scales, self._clock.now_ms()
+        contiguous: dict[str, bool] = {}
+        closes: dict[str, Decimal] = {}
+        for name, candle in candles.items():
+            contiguous[name] = previous.get(name, candle.opened_at) == candle.opened_at
+            closes[name] = scales[name].price_decimal(candle.close)
         self.record(
             [
                 ev.CandlesClosed(
@@ -153,7 +153,9 @@ class Session:
                 )
             ]
         )
-        self.record(newly_tripped(self.state, self._rules, at=now))
+        if is_reached(self.state, self._rules, now):
+            self.record(newly_tripped(self.state, self._rules, at=now))
+        return contiguous
 
     def hear_outside(self, outside: Outside) -> None:
         """Hear how the world is that the books cannot see, from now on."""

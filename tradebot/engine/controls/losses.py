@@ -51,7 +51,10 @@ def is_reached(state: State, rules: Rules, at: int) -> bool:
         left <= multiply(marks.opening, PPM - rules.daily_loss_ppm_max)
         or left <= multiply(marks.peak, PPM - rules.drawdown_ppm_max)
         or 0 < pace.errors_in_a_row_max <= track.errors
-        or 0 < pace.entries_per_day_max <= track.entries_on(at)
+        or (
+            0 < pace.entries_per_day_max <= track.entries
+            and pace.entries_per_day_max <= track.entries_on(at)
+        )
     )
 
 

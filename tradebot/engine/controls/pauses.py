@@ -44,7 +44,11 @@ def _check_cooldown(state: State, intent: Intent, pauses: Pauses, now: int) -> R
 
 
 def _check_stops(state: State, intent: Intent, pauses: Pauses, now: int) -> Refused | None:
-    stops = [each for each in state.track.trades if each.is_stopped and each.gain < ZERO]
+    if not (pauses.stops_max or pauses.market_stops_max):
+        return None
+    # What is older can neither pause now, nor be counted with what could.
+    oldest = now - pauses.stops_pause_ms - pauses.stops_within_ms
+    stops = [each for each in _since(state.track.trades, oldest) if each.is_loss_by_stop]
     here = [each for each in stops if each.market == intent.market]
     for control, most, of in (
         ("market_stops_max", pauses.market_stops_max, here),
@@ -63,6 +67,16 @@ def _check_stops(state: State, intent: Intent, pauses: Pauses, now: int) -> Refu
     return None
 
 
+def _since(trades: tuple[Ended, ...], oldest: int) -> list[Ended]:
+    """Return the trades that ended at `oldest` or later, oldest first."""
+    recent = []
+    for each in reversed(trades):
+        if each.at < oldest:
+            break
+        recent.append(each)
+    return recent[::-1]
+
+
 def _paused_by(stops: list[Ended], most: int, pauses: Pauses) -> int | None:
     """Return when the newest stop came that was the last of too many; None where none was."""
     if not most:
@@ -74,7 +88,9 @@ def _paused_by(stops: list[Ended], most: int, pauses: Pauses) -> int | None:
 
 
 def _check_low_profit(state: State, intent: Intent, pauses: Pauses, now: int) -> Refused | None:
-    recent = [each for each in state.track.trades if now - each.at <= pauses.low_profit_within_ms]
+    if not (pauses.low_profit_trades or pauses.market_low_profit_trades):
+        return None
+    recent = _since(state.track.trades, now - pauses.low_profit_within_ms)
     here = [each for each in recent if each.market == intent.market]
     for control, least, of in (
         ("market_low_profit_trades", pauses.market_low_profit_trades, here),
