@@ -50,6 +50,8 @@ class OpenedOnce(Unlocking):
 
 def opened_once(unlocking: Unlocking) -> OpenedOnce:
     """Return the same keystore, to be opened once."""
+    if isinstance(unlocking, OpenedOnce):
+        return unlocking
     return OpenedOnce(
         folder=unlocking.folder, passphrase_file=unlocking.passphrase_file, ask=unlocking.ask
     )
