@@ -122,10 +122,12 @@ def _intent_refused(state: State, event: ev.IntentRefused) -> State:
 
 
 def _trading_state_changed(state: State, event: ev.TradingStateChanged) -> State:
-    is_active = event.state is TradingState.ACTIVE
-    after = track.resumed(state.track) if is_active else state.track
-    return state._replace(trading=strictest(state.trading, event.state),
-        track=after,
+    if event.state is TradingState.ACTIVE:
+        # What waited for a person begins anew: what drawdown is measured from, too.
+        again = state.marks._replace(peak=state.marks.marked)
+        state = state._replace(marks=again, track=track.resumed(state.track))
+    return state._replace(
+        trading=strictest(state.trading, event.state),
         commands=state.commands.with_trading(event.state, event.reason),
     )
 

@@ -1,0 +1,220 @@
+"""How much may leave, how fast, and nothing twice: each control at its limit."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from tests.support.builders import (
+    BTC,
+    HOUR,
+    START,
+    d,
+    intent,
+    market,
+    order,
+    position,
+    rules,
+    state_with,
+    stop_order,
+    target_order,
+)
+from tests.support.gated import PASSES, Told, asked
+from tradebot.engine.risk import order_id
+from tradebot.engine.settings import Pace
+from tradebot.engine.state import State
+from tradebot.model.order import Leg, OrderStatus
+
+TWO = (market(), market("ETH/USDT"))
+NOW, SECOND, MINUTE = START + HOUR, 1_000, 60_000
+BUY, SELL = "buy 1 BTC @ 100", "sell 1 BTC @ 100"
+HELD = {BTC: position("1 @ 100")}
+
+
+def _sent(*times: int) -> State:
+    state = state_with(positions=HELD)
+    return state._replace(track=replace(state.track, sent=times))
+
+
+# --- twice --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [OrderStatus.ACCEPTED, OrderStatus.REJECTED])
+@pytest.mark.parametrize("text", [BUY, SELL])
+def test_same_order_is_never_carried_out_twice(text: str, status: OrderStatus) -> None:
+    state, wanted = state_with(positions=HELD), intent(text)
+    name = order_id(state, wanted)
+    known = state_with(positions=HELD, orders=[order(text, order_id=name, status=status)])
+    assert asked(known, wanted, rules()) == (
+        "duplicate",
+        "0",
+        "1",
+        f"BTC/USDT: order {name} was intended before",
+    )
+    assert asked(known, replace(wanted, sequence=1, leg=Leg.FLATTEN), rules())[:1] != ("duplicate",)
+
+
+# --- the rate -----------------------------------------------------------------------------------
+
+
+def _refused(control: str, share: str, count: int, seconds: int, kept: str) -> Told:
+    return (
+        control,
+        share,
+        str(count + 1),
+        f"BTC/USDT: {count} orders and cancels left within {seconds} s, the limit is 10, of which "
+        f"{kept}",
+    )
+
+
+WINDOWS = {"minute": ("orders_per_minute_max", 60), "hour": ("orders_per_hour_max", 3600)}
+FOR_EXITS, FOR_NOBODY = "a fifth is kept for exits", "none is kept for others"
+
+
+@pytest.mark.parametrize("window", list(WINDOWS))
+@pytest.mark.parametrize(
+    ("text", "count", "share", "kept"),
+    [
+        (BUY, 7, "", ""),
+        (BUY, 8, "8", FOR_EXITS),
+        (BUY, 9, "8", FOR_EXITS),
+        (SELL, 8, "", ""),
+        (SELL, 9, "", ""),
+        (SELL, 10, "10", FOR_NOBODY),
+        (SELL, 11, "10", FOR_NOBODY),
+    ],
+)
+def test_orders_within_a_minute_and_an_hour_leave_a_fifth_to_exits(
+    text: str, count: int, share: str, kept: str, window: str
+) -> None:
+    control, seconds = WINDOWS[window]
+    by = rules(pace=replace(Pace(), **{control: 10}))
+    # Within: the last moment of it, this one, and what left since the candle closed.
+    oldest = NOW - seconds * SECOND + 1
+    recent = (oldest, NOW, NOW + 1, *(NOW,) * (count - 3))
+    refused = _refused(control, share, count, seconds, kept)
+    assert asked(_sent(*recent), text, by) == (refused if share else PASSES)
+    # Not within: exactly as old as the window is long.
+    assert asked(_sent(oldest - 1, *recent), text, by) == (refused if share else PASSES)
+    assert asked(_sent(oldest - 1, *recent[1:]), text, by)[2:3] in ((), (str(count),))
+
+
+@pytest.mark.parametrize("text", [BUY, SELL])
+def test_rate_that_is_switched_off_holds_nobody_back(text: str) -> None:
+    assert asked(_sent(*(NOW,) * 10_000), text, rules(pace=Pace())) == PASSES
+
+
+def test_minute_is_named_before_the_hour_and_each_binds_alone() -> None:
+    both = rules(pace=Pace(orders_per_minute_max=5, orders_per_hour_max=10))
+    assert asked(_sent(*(NOW,) * 4), BUY, both)[:2] == ("orders_per_minute_max", "4")
+    old = NOW - 30 * MINUTE
+    assert asked(_sent(*(old,) * 4, NOW), BUY, both) == PASSES
+    assert asked(_sent(*(old,) * 7, NOW), BUY, both)[:2] == ("orders_per_hour_max", "8")
+
+
+@pytest.mark.parametrize(("most", "share"), [(5, 4), (6, 5), (9, 8), (10, 8), (14, 12), (15, 12)])
+def test_fifth_for_exits_is_rounded_down(most: int, share: int) -> None:
+    by = rules(pace=Pace(orders_per_minute_max=most))
+    assert asked(_sent(*(NOW,) * (share - 1)), BUY, by) == PASSES
+    assert asked(_sent(*(NOW,) * share), BUY, by)[1:2] == (str(share),)
+    assert asked(_sent(*(NOW,) * (most - 1)), SELL, by) == PASSES
+    assert asked(_sent(*(NOW,) * most), SELL, by)[1:2] == (str(most),)
+
+
+# --- the same again -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("since", "ruling"),
+    [
+        # The same candle: how often an entry is tried for it is not decided here.
+        (0, PASSES),
+        (
+            1,
+            (
+                "duplicate_seconds",
+                "60",
+                "0",
+                "BTC/USDT: 1 was bought 0 s ago, the same again needs 60 s",
+            ),
+        ),
+        (
+            59_999,
+            (
+                "duplicate_seconds",
+                "60",
+                "59",
+                "BTC/USDT: 1 was bought 59 s ago, the same again needs 60 s",
+            ),
+        ),
+        (60_000, PASSES),
+        (60_001, PASSES),
+    ],
+)
+def test_same_quantity_is_not_bought_again_too_soon(since: int, ruling: Told) -> None:
+    by, state = rules(pace=Pace(duplicate_ms=MINUTE)), state_with(*TWO, positions=HELD)
+    track = replace(state.track, bought={BTC: (NOW - since, d("1.000"))})
+    state = state._replace(track=track)
+    assert asked(state, BUY, by) == ruling
+    assert asked(state, "buy 1.001 BTC @ 100", by) == PASSES
+    assert asked(state, "buy 1 ETH @ 100", by) == PASSES
+    assert asked(state, SELL, by) == PASSES
+    assert asked(state, BUY, rules(pace=Pace(duplicate_ms=0))) == PASSES
+
+
+# --- beside our own orders ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        ([], ""),
+        ([stop_order("sell 1 BTC @ 90")], ""),  # it waits outside the book
+        ([order("buy 1 BTC @ 100")], ""),
+        ([target_order("sell 1 ETH @ 120")], ""),
+        (
+            [target_order("sell 1 BTC @ 120")],
+            "BTC/USDT: it could trade with our own target order tb-target",
+        ),
+        (
+            [order("sell 1 BTC @ 100"), target_order("sell 1 BTC @ 120")],
+            "BTC/USDT: it could trade with our own exit order tb-1",
+        ),
+    ],
+)
+def test_entry_never_trades_with_an_order_of_ours(out: Sequence[object], message: str) -> None:
+    state = state_with(*TWO, positions=HELD, orders=out)  # type: ignore[arg-type]  # orders all
+    crossing = str(1 if len(out) < 2 else 2)
+    ruling = ("self_trade", "0", crossing, message) if message else PASSES
+    assert asked(state, BUY, rules()) == ruling
+
+
+def test_exit_never_waits_for_an_entry_of_ours() -> None:
+    state = state_with(positions=HELD, orders=[order("buy 1 BTC @ 90")])
+    assert asked(state, SELL, rules(pace=Pace(open_orders_max=1))) == PASSES
+
+
+@pytest.mark.parametrize(
+    ("count", "ruling"),
+    [
+        (1, PASSES),
+        (2, PASSES),
+        (3, ("open_orders_max", "3", "4", "BTC/USDT: 3 orders are open, the limit is 3")),
+        (4, ("open_orders_max", "3", "5", "BTC/USDT: 4 orders are open, the limit is 3")),
+    ],
+)
+@pytest.mark.parametrize("status", [OrderStatus.ACCEPTED, OrderStatus.UNKNOWN])
+def test_entry_counts_all_orders_that_are_open(
+    status: OrderStatus, count: int, ruling: Told
+) -> None:
+    out = [
+        order("sell 1 ETH @ 100", order_id=f"tb-{number}", status=status) for number in range(count)
+    ]
+    settled = [
+        order("sell 1 ETH @ 1", order_id=f"tb-s{number}", status=OrderStatus.CANCELLED)
+        for number in range(9)
+    ]
+    state = state_with(*TWO, positions=HELD, orders=[*out, *settled])
+    assert asked(state, BUY, rules(pace=Pace(open_orders_max=3))) == ruling
+    assert asked(state, SELL, rules(pace=Pace(open_orders_max=3))) == PASSES
+    assert asked(state, BUY, rules(pace=Pace(open_orders_max=0))) == PASSES
