@@ -166,7 +166,8 @@ def ended(track: Track, market: str, at: int, position: Position, price: Decimal
     is_stopped = ZERO < position.stop >= price
     trade = Ended(market, at, position.proceeds - position.cost, position.cost, is_stopped)
     stopped = {**track.stopped, market: at} if is_stopped else track.stopped
-    trades = (*track.trades, trade)[-TRADES_KEPT_MAX:]
+    # After an outage they are told in any order; the pauses take them by their time.
+    trades = tuple(sorted((*track.trades, trade), key=lambda each: each.at))[-TRADES_KEPT_MAX:]
     return replace(track, trades=trades, stopped=stopped)
 
 

@@ -70,7 +70,8 @@ def _reached(state: State, rules: Rules, at: int) -> Iterator[LimitTripped]:
         (DRAWDOWN, marks.peak, rules.drawdown_ppm_max, FOR_EVER, "its peak"),
     ):
         floor = floor_of(before, marks.marked, ppm)
-        if marks.marked <= floor:
+        # Of nothing, nothing is lost: whoever took all out has tripped nothing.
+        if marks.marked <= floor < before:
             limit = MONEY_CONTEXT.subtract(before, floor)
             value = MONEY_CONTEXT.subtract(before, marks.marked)
             yield LimitTripped(
