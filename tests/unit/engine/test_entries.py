@@ -11,6 +11,7 @@ from tests.support.builders import (
     START,
     candle,
     d,
+    intent,
     market,
     order,
     position,
@@ -19,6 +20,7 @@ from tests.support.builders import (
     stop_order,
 )
 from tradebot.engine.actions import Action, Cancel, Place, Refuse, Replace
+from tradebot.engine.controls.amounts import check_price
 from tradebot.engine.decide import decide
 from tradebot.engine.entries import resting_entry
 from tradebot.engine.protect import protect, sell_out
@@ -253,3 +255,17 @@ def test_stop_that_was_refused_beside_a_resting_entry_is_one_sale_and_one_cancel
     assert isinstance(place, Place)
     assert place.order.intent.leg is Leg.EXIT
     assert cancel == Cancel(entry, "it has begun to fill")
+
+
+def test_entry_that_rests_far_under_the_market_is_within_its_collar() -> None:
+    """Symptom: every limit entry with an offset above the collar was refused."""
+    by = rules(collar_ppm=20_000)
+    limit = intent("buy 1 BTC @ 80", kind=OrderKind.LIMIT, price=d(80))
+    assert check_price(limit, d(100), by) is None
+    assert check_price(limit, d("78.4"), by) is None, "2 % over the market, as the collar allows"
+    dear = check_price(limit, d("78.3"), by)
+    assert dear is not None
+    assert dear.control == "price_collar_fraction"
+    unknown = check_price(limit, None, by)
+    assert unknown is not None
+    assert unknown.control == "reference_price"

@@ -169,7 +169,8 @@ def check_price(
 ) -> Refused | None:
     """Refuse an entry whose market is not at the price that it was sized at, or at none.
 
-    `price` is the exchange's last one, asked for at this moment; None = it did not answer.
+    `price` is the exchange's last one, asked for at this moment; None = it did not answer. An entry
+    that rests under the market pays no more than its own price: it may lie as far as it likes.
     """
     if not rules.collar_ppm or intent.reduce_only:
         return None
@@ -178,6 +179,8 @@ def check_price(
             intent, "reference_price", 1, 0, "the exchange tells no price to compare with"
         )
     reference = intent.reference_price
+    if intent.kind is OrderKind.LIMIT and price >= reference:
+        return None
     apart = MONEY_CONTEXT.subtract(max(price, reference), min(price, reference))
     limit = MONEY_CONTEXT.multiply(reference, from_units(rules.collar_ppm, 6))
     if apart <= limit:
