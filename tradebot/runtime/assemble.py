@@ -24,6 +24,7 @@ from tradebot.model.timeframe import DAY_MS, timeframe_ms
 from tradebot.ports import Broker, Clock, Journal, Latch
 from tradebot.runtime.checks import check_same_story, check_sandbox, check_supported
 from tradebot.runtime.chosen import Chosen
+from tradebot.runtime.clock_watch import ClockWatch
 from tradebot.runtime.config import Config
 from tradebot.runtime.dead_man import DeadMan
 from tradebot.runtime.feed import CandleSource, Feed
@@ -275,6 +276,7 @@ def _over_ccxt(
         timeframe_ms=interval,
         reconciler=reconciler,
         dead_man=DeadMan(broker, clock, seconds=config.reconcile.dead_man_seconds),
+        clock_watch=ClockWatch(clock, reader.now_ms) if isinstance(clock, WallClock) else None,
     )
     return Bot(parts.mode, session, clock, interval, trader, reconciler, opened=opened)
 

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from tradebot.engine.closing import cancelled, entries_resting
+from tradebot.engine.controls.refusal import Outside
 from tradebot.errors import BooksDisagree, ExchangeUnavailable
 from tradebot.model.account import TradingState
 from tradebot.model.market import Candle
+from tradebot.runtime.clock_watch import ClockWatch
 from tradebot.runtime.dead_man import DeadMan
 from tradebot.runtime.feed import Feed, Reading
 from tradebot.runtime.reconciling import Reconciler
@@ -43,11 +45,13 @@ class Trader:
         timeframe_ms: int,
         reconciler: Reconciler | None = None,
         dead_man: DeadMan | None = None,
+        clock_watch: ClockWatch | None = None,
     ) -> None:
         self.session = session
         self._feed = feed
         self._reconciler = reconciler
         self._dead_man = dead_man
+        self._clock_watch = clock_watch
         self._timeframe_ms = timeframe_ms
         # Does what a person commands; whoever assembles a bot that can be commanded sets it.
         self.heed: Callable[[], None] = lambda: None
@@ -114,6 +118,7 @@ class Trader:
             # unless nobody knows what has happened meanwhile.
             is_first = self._reconciler is not None and self._reconciler.is_lost
             failed = self._compare(now_ms) if is_first else None
+            self._look_outside()
             ticked = self._decide_closed(now_ms)
             if not is_first:
                 failed = self._compare(now_ms)
@@ -125,6 +130,17 @@ class Trader:
         if failed is not None:
             raise failed
         return ticked
+
+    def _look_outside(self) -> None:
+        """Tell the gate of what the books cannot show: a lost exchange, a clock gone wrong."""
+        if self._clock_watch is not None:
+            self._clock_watch.look()
+        self.session.hear_outside(
+            Outside(
+                is_reconciled=self._reconciler is None or not self._reconciler.is_lost,
+                skew_ms=0 if self._clock_watch is None else self._clock_watch.skew_ms,
+            )
+        )
 
     def _settled(self) -> ExchangeUnavailable | None:
         """Settle what is out; return why an order could not be asked about.
