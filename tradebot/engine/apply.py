@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from tradebot.engine import apply_commands as commands
 from tradebot.engine import apply_orders as orders
-from tradebot.engine import track
+from tradebot.engine import stage, track
 from tradebot.engine.booking import taken_out
 from tradebot.engine.commands import strictest
 from tradebot.engine.state import Feed, State
@@ -38,12 +38,14 @@ def fold(events: Iterable[ev.Event]) -> State:
 
 
 def _session_started(state: State, event: ev.SessionStarted) -> State:
+    opening = event.balances.get(event.markets[0].quote, ZERO)
     return State(
         started=event,
         markets={market.name: market for market in event.markets},
         scales=scales(event.markets),
         balances=dict(event.balances),
-        marks=track.begun(event.balances.get(event.markets[0].quote, ZERO)),
+        marks=track.begun(opening),
+        stage=stage.begun(opening, event.at),
     )
 
 
@@ -87,6 +89,7 @@ def _candles_closed(state: State, event: ev.CandlesClosed) -> State:
     closed_at = event.closed_at
     every = event.closes.keys() >= feed.closes.keys()
     closes = event.closes if every else {**feed.closes, **event.closes}
+    marks = track.marked(state.marks, marked_equity(state, closes), closed_at)
     return State(
         # Written out, for it runs at every candle.
         state.started,
@@ -110,9 +113,10 @@ def _candles_closed(state: State, event: ev.CandlesClosed) -> State:
         state.locks,
         state.differences,
         state.third_fees,
-        track.marked(state.marks, marked_equity(state, closes), closed_at),
+        marks,
         state.track,
         state.commands,
+        stage.closed(state.stage, marks.marked, closed_at),
     )
 
 
@@ -137,7 +141,10 @@ def _limit_tripped(state: State, event: ev.LimitTripped) -> State:
     trading = state.trading
     if event.until == track.FOR_EVER and trading is TradingState.ACTIVE:
         trading = TradingState.REDUCING
-    return state._replace(trading=trading, track=track.tripped(state.track, event.control, trip)
+    return state._replace(
+        trading=trading,
+        track=track.tripped(state.track, event.control, trip),
+        stage=stage.tripped(state.stage),
     )
 
 
@@ -154,7 +161,8 @@ def _position_adjusted(state: State, event: ev.PositionAdjusted) -> State:
     before = state.positions.get(event.market, Position())
     with localcontext(MONEY_CONTEXT):
         position = taken_out(state.markets[event.market], before, event.quantity)
-    after = state._replace(positions={**state.positions, event.market: position},
+    after = state._replace(
+        positions={**state.positions, event.market: position},
         feed=orders.signal_spent(state.feed, event.market, before, position),
         differences=state.differences.forgetting(event.market),
     )
@@ -162,7 +170,8 @@ def _position_adjusted(state: State, event: ev.PositionAdjusted) -> State:
 
 
 def _balance_adjusted(state: State, event: ev.BalanceAdjusted) -> State:
-    after = state._replace(balances={**state.balances, event.asset: event.after},
+    after = state._replace(
+        balances={**state.balances, event.asset: event.after},
         differences=state.differences.forgetting(event.asset),
     )
     return _moved(state, after)
@@ -173,7 +182,9 @@ def _moved(before: State, after: State) -> State:
     worth = marked_equity(before, before.feed.closes), marked_equity(after, before.feed.closes)
     if worth[0] == worth[1]:
         return after
-    return after._replace(marks=track.moved(before.marks, *worth))
+    return after._replace(
+        marks=track.moved(before.marks, *worth), stage=stage.moved(before.stage, *worth)
+    )
 
 
 def _difference_found(state: State, event: ev.DifferenceFound) -> State:

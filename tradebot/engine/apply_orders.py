@@ -8,7 +8,7 @@ from dataclasses import replace
 from decimal import Decimal, localcontext
 from typing import Any
 
-from tradebot.engine import track
+from tradebot.engine import stage, track
 from tradebot.engine.booking import book_fill, is_third_coin
 from tradebot.engine.orders import Orders
 from tradebot.engine.state import Feed, State
@@ -110,6 +110,7 @@ def _order(state: State, order_id: str) -> Order:
 
 def to_status(status: OrderStatus) -> Callable[[State, Any], State]:
     """Return what moves an order to that status."""
+
     def move(state: State, event: Any) -> State:
         return _moved(state, _order(state, event.order_id), status)
 
@@ -189,14 +190,17 @@ def _book(state: State, event: ev.FillBooked) -> State:
         balances[asset] = balances.get(asset, Decimal(0)) + change
     positions = {**state.positions, event.market: position}
     feed = signal_spent(state.feed, event.market, before, position)
-    kept = track.answered(state.track)
+    kept, week = track.answered(state.track), state.stage
     if before.is_open and not position.is_open:
         kept = track.ended(kept, event.market, event.fill.filled_at, position, event.fill.price)
-    return state._replace(balances=balances,
+        week = stage.traded(week)
+    return state._replace(
+        balances=balances,
         positions=positions,
         feed=feed,
         third_fees=fees,
         track=kept,
+        stage=week,
     )
 
 

@@ -62,6 +62,7 @@ class Rules:
     A limit entry rests `entry_offset_ppm` under the close for `entry_ms_max`, and is priced anew
     `reprice_max` times while the signal stays; `entry_ms_max` 0 = entries are market orders.
     By volatility, an entry loses `risk_ppm` of equity within `range_multiple_ppm` mean true ranges.
+    `is_staged`: real money, of which no more is put to work than its stage has earned.
     What has a default here is off by it: the configuration has defaults of its own.
     """
 
@@ -88,5 +89,6 @@ class Rules:
     collar_ppm: int = 0
     clusters: tuple[frozenset[str], ...] = ()
     cluster_ppm_max: int = PPM
+    is_staged: bool = False
     pauses: Pauses = Pauses()
     pace: Pace = Pace()

@@ -93,6 +93,8 @@ def _caps(state: State, market: str, price: int, total: int, rules: Rules) -> di
         "balance": affordable_cash(free, rules.reserve_ppm),
         "order_notional_max": scale.cash_down(rules.order_notional_max),
     }
+    if rules.is_staged:
+        rooms["stage_cash"] = max(0, scale.cash_down(state.stage.cash) - exposed)
     for cluster in rules.clusters:
         if market in cluster:
             used = cluster_used(state, cluster)

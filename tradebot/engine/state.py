@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from tradebot.engine.commands import Commands
 from tradebot.engine.differences import Differences
 from tradebot.engine.orders import Orders
+from tradebot.engine.stage import Stage
 from tradebot.engine.track import Marks, Track
 from tradebot.model import event as ev
 from tradebot.model.account import Position, TradingState
@@ -58,3 +59,4 @@ class State(NamedTuple):
     marks: Marks = Marks()
     track: Track = Track()
     commands: Commands = Commands()
+    stage: Stage = Stage()

@@ -117,13 +117,14 @@ def moved(marks: Marks, before: Decimal, after: Decimal) -> Marks:
         return Marks(after, after, after, marks.day_ends)
     return Marks(
         after,
-        _in_proportion(marks.opening, before, after),
-        _in_proportion(marks.peak, before, after),
+        in_proportion(marks.opening, before, after),
+        in_proportion(marks.peak, before, after),
         marks.day_ends,
     )
 
 
-def _in_proportion(amount: Decimal, before: Decimal, after: Decimal) -> Decimal:
+def in_proportion(amount: Decimal, before: Decimal, after: Decimal) -> Decimal:
+    """Return what `amount` is beside `after`, as it was beside `before`; rounded up."""
     if amount == before:
         return after
     scaled = MONEY_CONTEXT.divide(MONEY_CONTEXT.multiply(amount, after), before)

@@ -35,6 +35,17 @@ def check_holdings(
             return refused(
                 intent, control, bound, value, f"{plain(value)} is above the limit {plain(bound)}"
             )
+    stage_cash = scale.cash_down(state.stage.cash)
+    if rules.is_staged and exposed + worth > stage_cash:
+        bound, value = state.stage.cash, scale.cash_decimal(exposed + worth)
+        return refused(
+            intent,
+            "stage_cash",
+            bound,
+            value,
+            f"{plain(value)} would be at work, this stage has earned {plain(bound)}; "
+            "`tradebot arm` shows what comes next",
+        )
     busy = {name for name in state.positions if valuation.is_held(state, name)}
     busy |= {each.market for each in state.orders.unsettled.values() if each.leg is Leg.ENTRY}
     if intent.market not in busy and len(busy) >= rules.open_positions_max:
