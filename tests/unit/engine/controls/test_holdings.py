@@ -201,3 +201,33 @@ def test_equity_of_less_than_nothing_has_room_for_nothing() -> None:
     state = state_with(balances={"USDT": "-100"})
     refused = _held_back(state, "buy 1 BTC @ 100", rules(position_ppm_max=500_000))
     assert told(refused)[:3] == ("position_fraction_max", "-50", "100")
+
+
+@pytest.mark.parametrize(
+    ("quantity", "ruling"),
+    [
+        ("0.599", PASSES),
+        ("0.6", PASSES),
+        (
+            "0.601",
+            (
+                "stage_cash",
+                "100",
+                "100.1",
+                "BTC/USDT: 100.1 would be at work, this stage has earned 100; "
+                "`tradebot arm` shows what comes next",
+            ),
+        ),
+    ],
+)
+def test_what_real_money_has_earned_to_be_at_work(quantity: str, ruling: Told) -> None:
+    # 30 are held in another market, 10 are out there.
+    state = state_with(
+        *TWO,
+        positions={ETH: position("3 @ 9")},
+        orders=[order("buy 1 ETH @ 10")],
+        closes={ETH: "10"},
+    )
+    assert asked(state, f"buy {quantity} BTC @ 100", rules(is_staged=True)) == ruling
+    assert asked(state, "sell 9 BTC @ 100", rules(is_staged=True)) == PASSES
+    assert asked(state, f"buy {quantity} BTC @ 100", rules(is_staged=False)) == PASSES
