@@ -7,10 +7,11 @@ from time import perf_counter
 
 from tests.simulation.zoo import Bug, Caught, hunt
 from tests.simulation.zoo_books import BOOK_BUGS
+from tests.simulation.zoo_gate import GATE_BUGS
 from tests.simulation.zoo_orders import ORDER_BUGS
 from tests.simulation.zoo_protection import BARE_BUGS
 
-ZOO: tuple[Bug, ...] = (*ORDER_BUGS, *BARE_BUGS, *BOOK_BUGS)
+ZOO: tuple[Bug, ...] = (*ORDER_BUGS, *BARE_BUGS, *BOOK_BUGS, *GATE_BUGS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -217,7 +217,7 @@ def test_orders_in_doubt_are_counted_in_their_market() -> None:
         order("sell 1 BTC @ 100", order_id=f"tb-{number}", status=OrderStatus.UNKNOWN)
         for number in range(2)
     ]
-    assert asked(state_with(orders=doubtful), BUY, rules())[1:3] == ("0", "2")
+    assert asked(state_with(orders=doubtful), BUY, rules())[:3] == ("order_in_doubt", "0", "2")
 
 
 @pytest.mark.parametrize(
