@@ -232,6 +232,21 @@ def test_cap_is_named_and_its_room_told(by: Rules, bought: str, capped_by: str) 
     assert size["room"] == bought
 
 
+def test_real_money_is_capped_by_what_its_stage_has_earned() -> None:
+    state = state_with(*TWO, orders=[order("buy 3 ETH @ 10")])
+    size = entry_size(state, BTC, candle("100"), 100, 1_000_000, rules(is_staged=True)).size
+    assert (size["quantity"], size["capped_by"]) == ("0.7", "stage_cash")
+    more = state_with(*TWO, orders=[order("buy 11 ETH @ 10")])
+    assert _bought(more, rules(is_staged=True)) == "0"
+    assert _bought(more, rules()) == "8.9"
+
+
+def test_price_of_one_tick_has_no_stop_under_it_to_size_by() -> None:
+    by = rules(stop_ppm=20_000, risk_ppm_max=1)
+    size = entry_size(state_with(), BTC, candle("1"), 1, 1_000_000, by).size
+    assert (size["quantity"], size["capped_by"]) == ("1000", ""), "the gate refuses it by its stop"
+
+
 def test_exchange_maximum_caps_in_whole_lots() -> None:
     state = state_with(replace(market(), quantity_max=d("2.0009")))
     size = entry_size(state, BTC, candle("100"), 100, 1_000_000, rules()).size
