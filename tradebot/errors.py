@@ -45,6 +45,12 @@ class Halted(TradebotError):
     exit_code = 6
 
 
+class NotArmed(TradebotError):
+    """Real money is not to be traded yet: something of the ladder has not been shown."""
+
+    exit_code = 6
+
+
 class BooksDisagree(TradebotError):
     """Journal and exchange tell different stories; trading halts until a person looks."""
 

@@ -12,6 +12,7 @@ from typing import Any
 from tradebot.adapters.files import sync_folder
 from tradebot.errors import JournalError
 
+BACKUPS, ALERT_TESTS = "backups.jsonl", "alert-tests.jsonl"
 _PRIVATE = 0o600
 
 

@@ -26,7 +26,7 @@ _WINDOW = f"an order without an answer is proved absent by a window of 5 s, and 
 _TWICE = "it would send an order again after an unknown answer"
 _SPOT = "the bot trades spot, without margin"
 _KEYS = "keys belong into the keystore: `tradebot keys add`"
-_WORLD = "which exchange is traded on is said by --testnet alone"
+_WORLD = "which exchange is traded on is said by --testnet or --live alone"
 # By names without case and underscores, as the library takes some in two spellings.
 _REASONS = {
     "recvwindow": _WINDOW,

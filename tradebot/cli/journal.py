@@ -1,15 +1,18 @@
-"""`tradebot journal`: verify the chain of events, and show them."""
+"""`tradebot journal`: verify the chain of events, show them, and back them up."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tradebot.cli import choices
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The journal: verify, show.")
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="The journal: verify, show, backup."
+)
 
 SCHEMA = "tradebot.journal/1"
 
@@ -58,3 +61,27 @@ def show(
             typer.echo(json.dumps(line))
         else:
             typer.echo(f"{entry.seq}\t{entry.kind}\t{entry.body}")
+
+
+@app.command()
+def backup(
+    to: Annotated[Path, typer.Argument(help="The file to make; it must not exist.")],
+    run: choices.RunName = None,
+    config: choices.ConfigFile = None,
+    as_json: choices.Json = False,
+) -> None:
+    """Copy the journal while the bot writes, and verify the copy."""
+    from tradebot.adapters.clock import WallClock
+    from tradebot.adapters.evidence import BACKUPS, append_line
+    from tradebot.adapters.journal_backup import back_up
+    from tradebot.cli.output import emit
+    from tradebot.runtime.config import load_config
+    from tradebot.runtime.runs import Runs
+
+    logs = load_config(config).paths.logs
+    found = Runs(logs).find(run)
+    verdict = back_up(found.journal, to)
+    values = {"run": found.name, "events": verdict.events, "head": verdict.head, "file": str(to)}
+    append_line(logs / BACKUPS, {**values, "at": WallClock().now_ms()})
+    text = f"{found.name}: {verdict.events} events in {to}, chain unbroken, head {verdict.head}"
+    emit({"schema": SCHEMA, **values}, text, as_json)

@@ -14,6 +14,7 @@ import typer  # noqa: E402  # loads after the line above
 
 from tradebot.cli import (  # noqa: E402  # loads after the line above
     alerts,
+    arm,
     backtest,
     by_hand,
     data,
@@ -27,6 +28,7 @@ from tradebot.cli import (  # noqa: E402  # loads after the line above
     stop,
 )
 from tradebot.cli import status as status_command  # noqa: E402  # loads after the line above
+from tradebot.cli import why as why_command  # noqa: E402  # loads after the line above
 
 signal.signal(signal.SIGINT, _BEFORE)
 
@@ -66,9 +68,11 @@ app.command()(run.run)
 app.command()(backtest.backtest)
 app.command()(status_command.status)
 app.command()(report.report)
+app.command()(why_command.why)
 app.command()(reconcile.reconcile)
 app.command()(stop.kill)
 app.command()(stop.resume)
+app.command()(arm.arm)
 app.command()(by_hand.pause)
 app.command()(by_hand.close)
 app.command()(by_hand.cancel)

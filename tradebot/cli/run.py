@@ -14,6 +14,9 @@ def run(
     testnet: Annotated[
         bool, typer.Option("--testnet", help="Trade on the exchange's testnet.")
     ] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Trade real money, once `tradebot arm` allows it.")
+    ] = False,
     candles: choices.CandleFiles = None,
     stored: choices.Stored = False,
     markets: choices.MarketNames = None,
@@ -31,8 +34,12 @@ def run(
     passphrase_file: choices.PassphraseFile = None,
     as_json: choices.Json = False,
 ) -> None:
-    """Trade: in the sandbox, on synthetic or given candles, or on the exchange's testnet."""
+    """Trade: in the sandbox, on the exchange's testnet, or with real money."""
     from tradebot.cli.running import RunOptions, run_and_tell
+    from tradebot.errors import UsageError
+
+    if testnet and live:
+        raise UsageError("--testnet or --live?", hint="name one of the two")
 
     wanted = choices.request(
         config=config,
@@ -45,5 +52,6 @@ def run(
         seed=seed,
         stored=stored,
     )
-    options = RunOptions(testnet, speed, resume, passphrase_file, as_json)
+    mode = "live" if live else "testnet" if testnet else ""
+    options = RunOptions(mode, speed, resume, passphrase_file, as_json)
     raise typer.Exit(run_and_tell(wanted, options))

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from tradebot.cli.output import emit, note, progress
 
 if TYPE_CHECKING:
+    from tradebot.model.event import ArmingOverridden
+    from tradebot.runtime.config import Config
     from tradebot.runtime.drive import OnTick
     from tradebot.runtime.keys import Unlocking
     from tradebot.runtime.prepare import Prepared, Request
@@ -22,9 +24,9 @@ SIGNAL_EXIT_BASE = 128
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How to run, beyond what is traded."""
+    """How to run, beyond what is traded. `account_mode`: testnet, live, or "" for the sandbox."""
 
-    is_testnet: bool
+    account_mode: str
     speed: str
     resume: str | None
     passphrase_file: Path | None
@@ -46,18 +48,19 @@ def run_and_tell(request: Request, options: RunOptions) -> int:
 def _run(request: Request, options: RunOptions) -> int:
     from tradebot.errors import UsageError
 
-    if options.is_testnet:
+    if options.account_mode:
         has_candles = bool(request.candles) or request.is_stored or request.seed is not None
         if has_candles or options.speed != "max":
             raise UsageError(
-                "--testnet trades the exchange's own candles",
+                f"--{options.account_mode} trades the exchange's own candles",
                 hint="leave out --candles, --stored, --seed and --speed",
             )
         if options.resume is not None:
             raise UsageError(
-                "--testnet always goes on with the account's run", hint="leave out --resume"
+                f"--{options.account_mode} always goes on with the account's run",
+                hint="leave out --resume",
             )
-        return _run_testnet(request, options)
+        return _run_account(request, options)
     return _run_sandbox(request, options)
 
 
@@ -104,21 +107,32 @@ def _prepared(request: Request, options: RunOptions) -> tuple[Prepared, Run]:
     return prepared, run
 
 
-def _run_testnet(request: Request, options: RunOptions) -> int:
+def _run_account(request: Request, options: RunOptions) -> int:
     from tradebot.cli.console import header
     from tradebot.runtime.prepare import account_spec, configured
-    from tradebot.runtime.running import check_latch, run_testnet
+    from tradebot.runtime.running import check_latch, run_account
     from tradebot.runtime.runs import Runs
 
     config = configured(request)
-    spec = account_spec(request, config, "testnet")
+    spec = account_spec(request, config, options.account_mode)
     check_latch(config)
+    overrides = _armed(config, options)
     unlocking = _unlocking(config.paths.keystore, options)
     if not options.is_json:
-        note(header("testnet", config, spec))
-    ended = run_testnet(config, spec, _watcher(options, lambda time, ticked: None), unlocking)
+        note(header(options.account_mode, config, spec))
+    watcher = _watcher(options, lambda time, ticked: None)
+    ended = run_account(config, spec, watcher, unlocking, overrides=overrides)
     run = Runs(config.paths.logs).find(ended.run)
     return _finish(run, ended, options, is_synthetic=False)
+
+
+def _armed(config: Config, options: RunOptions) -> list[ArmingOverridden]:
+    """Return what a person typed instead of showing it. Raises NotArmed before real money."""
+    from tradebot.adapters.clock import WallClock
+    from tradebot.runtime.arming import check_armed
+    from tradebot.runtime.assemble import LIVE
+
+    return check_armed(config, now_ms=WallClock().now_ms()) if options.account_mode == LIVE else []
 
 
 def _unlocking(keystore: Path, options: RunOptions) -> Unlocking:

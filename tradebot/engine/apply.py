@@ -222,6 +222,7 @@ _APPLY: dict[type[ev.Event], Callable[[State, Any], State]] = {
     ev.OrderDropped: orders.to_status(OrderStatus.DROPPED),
     ev.TradingStateChanged: _trading_state_changed,
     ev.LimitTripped: _limit_tripped,
+    ev.ArmingOverridden: _nothing,
     ev.MarketLocked: _market_locked,
     ev.MarketUnlocked: _market_unlocked,
     ev.PositionUnprotected: _nothing,

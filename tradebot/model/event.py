@@ -231,6 +231,16 @@ class LimitTripped:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ArmingOverridden:
+    """Real money is traded though something was not shown: what a person typed instead, and why."""
+
+    at: int
+    code: str
+    sentence: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MarketLocked:
     """A market takes no entries until every cause of its locks is lifted; exits go on."""
 
@@ -335,6 +345,7 @@ Event = (
     | OrderDropped
     | TradingStateChanged
     | LimitTripped
+    | ArmingOverridden
     | MarketLocked
     | MarketUnlocked
     | PositionUnprotected

@@ -4,7 +4,7 @@ Law: everything else gets a broker, a feed, a clock and a journal, and cannot te
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -56,6 +56,11 @@ class Mode(StrEnum):
     BACKTEST = "backtest"
     SANDBOX = "sandbox"
     TESTNET = "testnet"
+    LIVE = "live"
+
+
+# Where a bot practises for real money, and where it trades it.
+PRACTICE, LIVE = Mode.TESTNET.value, Mode.LIVE.value
 
 
 @dataclass(slots=True)
@@ -154,18 +159,19 @@ def sandbox(
         return bot
 
 
-def testnet(
+def account(
     config: Config,
     run: Run,
     chosen: Chosen,
     *,
+    mode: str,
     key: str,
     secret: str,
     tell: Listener,
     is_ending: bool,
     is_blind: bool,
 ) -> Bot:
-    """Return a bot over the exchange's testnet, on the machine's clock.
+    """Return a bot over an account of the exchange, live or on its testnet, by the wall's clock.
 
     `is_ending`: only to clear what is out, by the terms that the journal knows. `is_blind`: and
     without the journal, which is damaged.
@@ -178,15 +184,15 @@ def testnet(
         if not is_ending:
             check_same_bot(config, state)
         clock = WallClock()
-        settings = account_settings(config, clock, key=key, secret=secret)
+        settings = account_settings(config, clock, mode=mode, key=key, secret=secret)
         parts = _Parts(
-            Mode.TESTNET, config, run, chosen, settings, clock, tell, state, is_ending
+            Mode(mode), config, run, chosen, settings, clock, tell, state, is_ending
         )
         return _over_ccxt(parts, journal, opened)
 
 
 def account_settings(
-    config: Config, clock: WallClock, *, key: str, secret: str
+    config: Config, clock: WallClock, *, mode: str, key: str, secret: str
 ) -> "ClientSettings":
     """Return how an account of the exchange is reached, by a clock that follows the exchange's."""
     from tradebot.adapters.ccxt_client import ClientSettings
@@ -195,7 +201,7 @@ def account_settings(
         exchange=config.exchange.id,
         api_key=key,
         secret=secret,
-        is_testnet=True,
+        is_testnet=Mode(mode) is not Mode.LIVE,
         passthrough=config.exchange.ccxt,
         now_ms=clock.now_ms,
         follow=clock.follow,
@@ -264,6 +270,7 @@ def _over_ccxt(
         tokens=tokens,
         tell=parts.tell,
         window_ms=RECEIVE_WINDOW_MS,
+        is_staged=parts.mode is Mode.LIVE,
     )
     if not parts.is_ending:
         session.record(_terms(parts, broker, markets))
@@ -351,10 +358,11 @@ def _session(
     tokens: GateTokens,
     tell: Listener,
     window_ms: int = 0,
+    is_staged: bool = False,
 ) -> Session:
     return Session(
         state,
-        rules=config.rules(),
+        rules=replace(config.rules(), is_staged=is_staged),
         broker=broker,
         journal=journal,
         clock=clock,

@@ -162,6 +162,15 @@ class AlertsSection(Section):
     )
 
 
+class ArmingSection(Section):
+    """What must have been done, and how lately, before real money is traded."""
+
+    days_min: int = Field(7, ge=1, le=365)
+    drill_days_max: int = Field(30, ge=1, le=365)
+    backup_days_max: int = Field(7, ge=1, le=365)
+    alert_days_max: int = Field(30, ge=1, le=365)
+
+
 class PathsSection(Section):
     """Where run-time files and keys go."""
 
@@ -191,6 +200,7 @@ class Config(Section):
     costs: CostsSection = CostsSection()
     sandbox: SandboxSection = SandboxSection()
     alerts: AlertsSection = AlertsSection()
+    arming: ArmingSection = ArmingSection()
     paths: PathsSection = PathsSection()
 
     @model_validator(mode="after")
@@ -238,7 +248,7 @@ class Config(Section):
 
     def digest(self) -> str:
         """Return the hash of every value that can change a decision: alerts and the like cannot."""
-        values = self.model_dump(exclude={"paths", "alerts", "reconcile"})
+        values = self.model_dump(exclude={"paths", "alerts", "arming", "reconcile"})
         text = json.dumps(values, sort_keys=True, default=_as_text)
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -19,6 +19,8 @@ from tradebot.adapters.alerts import (
     email_from,
     send_test,
 )
+from tradebot.adapters.clock import WallClock
+from tradebot.adapters.evidence import ALERT_TESTS, append_line
 from tradebot.adapters.files import read_private
 from tradebot.adapters.keystore import OPEN_FIELDS, Keystore
 from tradebot.adapters.keystore_file import ALERTS, Slot, keystore_exists, slot_names
@@ -149,12 +151,19 @@ def alert_channels(
 def run_alert_test(
     settings: AlertSettings, unlocking: Unlocking, *, logs: Path, heading: str = ""
 ) -> list[ChannelResult]:
-    """Send a test message through every channel that is on. Raises NotFoundError for none."""
+    """Send a test message through every channel that is on, and note it if all answered.
+
+    Raises NotFoundError for none.
+    """
     if not settings.channels:
         raise NotFoundError(
             "no alert channel is on", 'set [alerts] channels = ["slack"] in the configuration'
         )
-    return send_test(alert_channels(settings, unlocking, logs=logs), heading)
+    results = send_test(alert_channels(settings, unlocking, logs=logs), heading)
+    if all(result.ok for result in results):
+        answered = {"at": WallClock().now_ms(), "channels": sorted(settings.channels)}
+        append_line(logs / ALERT_TESTS, answered)
+    return results
 
 
 def credential_names(slot: Slot) -> tuple[str, ...]:

@@ -349,10 +349,11 @@ def reopened_bot(
             holding.enter_context(account_lock(spec.exchange, spec.mode, key))
         # Any strategy will do, since none is asked: a broken one must not keep us from clearing.
         plain = account_config(replace(request, strategy=DEFAULT_STRATEGY), spec, params={})
-        return assemble.testnet(
+        return assemble.account(
             plain,
             run,
             chosen_strategy(plain),
+            mode=spec.mode,
             key=keys["api_key"].reveal(),
             secret=keys["secret"].reveal(),
             tell=lambda event, state: None,

@@ -175,10 +175,11 @@ def _bot(config: Config, request: Request, run: Run, unlocking: Unlocking) -> It
             keys = unlocking.open().get(f"{exchange.id}/testnet/{exchange.account}", "testnet")
             key, secret = keys["api_key"].reveal(), keys["secret"].reveal()
             holding.enter_context(account_lock(exchange.id, "testnet", key))
-            bot = assemble.testnet(
+            bot = assemble.account(
                 config,
                 run,
                 chosen_strategy(config),
+                mode="testnet",
                 key=key,
                 secret=secret,
                 tell=lambda event, state: None,

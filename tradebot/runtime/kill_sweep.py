@@ -61,7 +61,9 @@ def lane(config: Config, run: Run, *, key: str, secret: str) -> Iterator[Lane]:
 
     check_supported(config)
     clock = WallClock()
-    settings = account_settings(config, clock, key=key, secret=secret)
+    settings = account_settings(
+        config, clock, mode=run.spec_or_name().mode, key=key, secret=secret
+    )
     # No limiter of its own: it asks a few times, and waits between.
     passthrough = {**settings.passthrough, "timeout": REQUEST_MS_MAX}
     settings = replace(settings, passthrough=passthrough, has_rate_limit=False)

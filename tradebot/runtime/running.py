@@ -5,7 +5,7 @@ process at once, and the restart settles what that left open.
 """
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from types import FrameType
@@ -17,7 +17,7 @@ from tradebot.adapters.logs import close_logging, configure_logging, get_logger
 from tradebot.adapters.redact import Redactor
 from tradebot.engine.state import State
 from tradebot.errors import ExchangeUnavailable, Halted, TradebotError
-from tradebot.model.event import Event
+from tradebot.model.event import ArmingOverridden, Event
 from tradebot.ports import AlertLevel, Alerts
 from tradebot.runtime import assemble
 from tradebot.runtime.assemble import Bot
@@ -91,25 +91,34 @@ def run_sandbox(
             bot.close()
 
 
-def run_testnet(
-    config: Config, spec: RunSpec, watcher: Watcher, unlocking: Unlocking
+def run_account(
+    config: Config,
+    spec: RunSpec,
+    watcher: Watcher,
+    unlocking: Unlocking,
+    *,
+    overrides: Sequence[ArmingOverridden] = (),
 ) -> Ended:
-    """Trade on the exchange's testnet until a signal comes; return how it ended."""
-    latch = check_latch(config)
+    """Trade on an account of the exchange until a signal comes; return how it ended.
+
+    `overrides` are what a person typed instead of showing it: they are journalled first.
+    """
+    latch, mode = check_latch(config), spec.mode
     chosen = chosen_strategy(config)
     redactor = Redactor()
     store = unlocking.open(redactor)
-    keys = store.get(f"{config.exchange.id}/testnet/{config.exchange.account}", "testnet")
+    keys = store.get(f"{config.exchange.id}/{mode}/{config.exchange.account}", mode)
     redactor.register(*keys.values())
     run = Runs(config.paths.logs).create(spec)
-    account = account_lock(config.exchange.id, "testnet", keys["api_key"].reveal())
-    with _started(config, run, "testnet", watcher, unlocking, redactor, account) as told:
+    account = account_lock(config.exchange.id, mode, keys["api_key"].reveal())
+    with _started(config, run, mode, watcher, unlocking, redactor, account) as told:
         listener, alerts = told
         run.check_journal()
-        bot = assemble.testnet(
+        bot = assemble.account(
             config,
             run,
             chosen,
+            mode=mode,
             key=keys["api_key"].reveal(),
             secret=keys["secret"].reveal(),
             tell=listener,
@@ -122,6 +131,7 @@ def run_testnet(
             alerts.send(AlertLevel.ERROR, "error", error.message)
 
         try:
+            bot.session.record(overrides)
             _begin(bot, config, run, latch)
             with _stopping(bot, watcher) as seen:
                 drive_wall(bot, _halting(bot, watcher.on_tick), on_trouble)

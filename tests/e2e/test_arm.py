@@ -1,0 +1,54 @@
+"""`tradebot arm` and `run --live`, as they are typed."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.shell import BUSY, typed
+
+SENTENCE = "I trade real money without a rehearsed emergency stop"
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_fresh_project_is_not_armed_and_is_told_how() -> None:
+    done = typed("arm", code=6)
+    assert "NOT ARMED: 7 of 7 rungs are missing." in done.out
+    assert "tradebot kill --drill" in done.out
+    assert f'--sentence "{SENTENCE}"' in done.out
+    assert "100 in the quote coin may be at work" in done.out
+
+
+def test_live_refuses_before_it_asks_for_any_key() -> None:
+    done = typed("run", "--live", code=6)
+    assert "not armed for real money: days: 0 days" in done.err
+    assert not Path("logs/live-binance-main").exists()
+
+
+def test_live_and_testnet_are_not_asked_for_at_once() -> None:
+    typed("run", "--live", "--testnet", code=2)
+
+
+def test_drill_and_full_sentence_meet_their_rungs() -> None:
+    typed("kill", "--drill")
+    override = ("arm", "--override", "replay", "--reason", "not built yet", "--json")
+    typed(*override, "--sentence", "yes", code=2)
+    words = "I trade real money without having compared trading with its replay"
+    done = typed(*override, "--sentence", words, code=6)
+    shown = done.json
+    rungs = {rung["code"]: rung for rung in shown["rungs"]}
+    assert (shown["schema"], shown["armed"], shown["stage"]) == ("tradebot.arm/1", False, None)
+    assert rungs["drill"]["met"] is True
+    assert (rungs["replay"]["met"], rungs["replay"]["override"]) == (False, "not built yet")
+
+
+def test_backup_of_a_run_is_a_journal_of_its_own() -> None:
+    Path("config.toml").write_text(BUSY)
+    typed("run")
+    done = typed("journal", "backup", "copy.db", "--json")
+    assert done.json["events"] > 1
+    assert Path("copy.db").is_file()
+    typed("journal", "backup", "copy.db", code=1)
