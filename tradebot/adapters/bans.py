@@ -1,10 +1,10 @@
 """The pause that an exchange orders by 429 or 418: until it is over nothing leaves.
 
 Law: what is asked in a pause never was on the wire. A new process learns of it by its first answer.
+When a client may speak is asked of `breakers.py`, which asks here first.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import ccxt.async_support as ccxt
 
@@ -15,11 +15,13 @@ PAUSES = {429: 60_000, 418: 120_000}
 # Binance's longest ban; an answer that asks for more is asked again when these are over.
 PAUSE_MS_MAX = 3 * DAY_MS
 HEADER = "retry-after"
-SECONDS_DIGITS_MAX = 12
+DIGITS_MAX = 12
 
 
 class Paused(ccxt.DDoSProtection):  # type: ignore[misc]  # the library is untyped
-    """Nothing was sent, since the exchange has ordered a pause."""
+    """Nothing was sent: the exchange has ordered a pause, or we keep one of our own."""
+
+    hint = "fewer markets or a longer timeframe ask less; all bots at one address count"
 
 
 def told(error: Exception) -> str:
@@ -52,37 +54,26 @@ class Pause:
         if until <= self._until:
             return
         self._until = until
-        # Whole seconds are enough for people.
-        ends_at = -(-(self._now_ms() + pause_ms) // 1000) * 1000
-        self.why = f"it answered {status}, so nothing is sent until {format_time(ends_at)}"
+        ends = told_time(self._now_ms() + pause_ms)
+        self.why = f"it answered {status}, so nothing is sent until {ends}"
         if pause_ms < wanted_ms:
             self.why += f" (it named {wanted_ms // 1000} s; its longest ban is of 3 days)"
 
 
 def _told_ms(headers: Mapping[str, str]) -> int | None:
     """Return how long the header says to wait; None where it is missing or names no seconds."""
-    found = next((text for name, text in headers.items() if name.lower() == HEADER), "").strip()
-    if not (found.isascii() and found.isdigit()) or len(found) > SECONDS_DIGITS_MAX:
+    seconds = header_count(headers, HEADER)
+    return None if seconds is None else seconds * 1000
+
+
+def header_count(headers: Mapping[str, str], wanted: str) -> int | None:
+    """Return the whole number in a header, named in small letters; None where it has none."""
+    found = next((text for name, text in headers.items() if name.lower() == wanted), "").strip()
+    if not (found.isascii() and found.isdigit()) or len(found) > DIGITS_MAX:
         return None
-    return int(found) * 1000
+    return int(found)
 
 
-def install(client: Any, pause: Pause) -> None:
-    """Have a ccxt client ask `pause` before each request and tell it of each answer."""
-    send, judge = client.fetch, client.handle_errors
-
-    async def fetch(*request: Any, **named: Any) -> Any:
-        # Here, not where a call begins: calls that wait for their turn must see it, too.
-        pause.check()
-        return await send(*request, **named)
-
-    def handle_errors(code: int, *rest: Any) -> Any:
-        pause.hear(code, rest[3] or {})
-        try:
-            return judge(code, *rest)
-        except ccxt.DDoSProtection as error:
-            if code in PAUSES:
-                error.add_note(pause.why)
-            raise
-
-    client.fetch, client.handle_errors = fetch, handle_errors
+def told_time(time_ms: int) -> str:
+    """Return a time as people are told it, in whole seconds and never too early."""
+    return format_time(-(-time_ms // 1000) * 1000)

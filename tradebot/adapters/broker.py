@@ -2,7 +2,7 @@
 
 Law: nothing leaves without the risk gate's token; "no" comes from a short list of errors that prove
 it; everything else is UNKNOWN. An answer that raised nothing but is empty or broken is UNKNOWN too.
-What did not leave, since the exchange has ordered a pause, is Unsent.
+What did not leave, in a ban or while the exchange fails, is Unsent.
 """
 
 import json
@@ -13,6 +13,7 @@ from typing import Any
 import ccxt.async_support as ccxt
 
 from tradebot.adapters.bans import Paused, told
+from tradebot.adapters.breakers import Kind, asking
 from tradebot.adapters.ccxt_client import CcxtClient, read_error
 from tradebot.adapters.exchange import BROKEN_ANSWERS
 from tradebot.adapters.gate_tokens import GateTokens
@@ -23,6 +24,7 @@ from tradebot.model.order import (
     NOT_ATTEMPTED,
     Approved,
     Intent,
+    Leg,
     Order,
     OrderKind,
     OrderStatus,
@@ -59,6 +61,14 @@ DUPLICATE_TEXT = "Duplicate order"
 WIRE_ERRORS = (ccxt.BaseError, OSError)
 TEXT_MAX = 200
 CANCELS_AT_ONCE = 20
+# By what an order is for, so that nothing which ends a position waits for anything else.
+KINDS = {
+    Leg.ENTRY: Kind.ENTRY,
+    Leg.STOP: Kind.PROTECTION,
+    Leg.TARGET: Kind.PROTECTION,
+    Leg.EXIT: Kind.EXIT,
+    Leg.FLATTEN: Kind.EXIT,
+}
 # Binance's codes of a replacement of which one half was refused.
 CANCELLED_ONLY, NOT_CANCELLED = "-2021", "-2022"
 
@@ -94,15 +104,16 @@ class CcxtBroker(OrderReader):
         intent = approved.intent
         kind, price, params = _wire(intent)
         try:
-            answer = self._client.call(
-                "create_order",
-                symbol_of(intent.market),
-                kind,
-                intent.side.value,
-                plain(intent.quantity),
-                price,
-                {**params, "clientOrderId": approved.order_id},
-            )
+            with asking(KINDS[intent.leg]):
+                answer = self._client.call(
+                    "create_order",
+                    symbol_of(intent.market),
+                    kind,
+                    intent.side.value,
+                    plain(intent.quantity),
+                    price,
+                    {**params, "clientOrderId": approved.order_id},
+                )
         except Paused as pause:
             return _paused(approved.order_id, pause)
         except (*WIRE_ERRORS, *BROKEN_ANSWERS) as error:
@@ -132,7 +143,8 @@ class CcxtBroker(OrderReader):
             "belowClientOrderId": stop.order_id,
         }
         try:
-            answer = self._client.call("private_post_orderlist_oco", request)
+            with asking(Kind.PROTECTION):
+                answer = self._client.call("private_post_orderlist_oco", request)
             reports = {item["clientOrderId"]: item for item in answer["orderReports"]}
             return (
                 _accepted(stop.order_id, reports[stop.order_id]),
@@ -164,7 +176,8 @@ class CcxtBroker(OrderReader):
             "stopPrice": _price(intent.stop_price),
         }
         try:
-            answer = self._client.call("private_post_order_cancelreplace", request)
+            with asking(Kind.PROTECTION):
+                answer = self._client.call("private_post_order_cancelreplace", request)
             placed: Outcome = _accepted(approved.order_id, answer["newOrderResponse"])
         except Paused as pause:
             return _paused(resting.id, pause), _paused(approved.order_id, pause)
@@ -196,9 +209,10 @@ class CcxtBroker(OrderReader):
     def cancel_order(self, order: Order) -> Outcome:
         """Cancel one order, and its OCO sibling with it."""
         try:
-            self._client.call(
-                "cancel_order", None, symbol_of(order.market), {"clientOrderId": order.id}
-            )
+            with asking(Kind.CANCEL):
+                self._client.call(
+                    "cancel_order", None, symbol_of(order.market), {"clientOrderId": order.id}
+                )
         except Paused as pause:
             return _paused(order.id, pause)
         except ccxt.OrderNotFound as error:
@@ -212,17 +226,21 @@ class CcxtBroker(OrderReader):
     def _after_cancel(self, order: Order) -> Outcome:
         """Return what is known of an order that has just been cancelled: it may have filled."""
         try:
-            report = self.order_report(order)
+            with asking(Kind.OUTCOME):
+                report = self.order_report(order)
         except (ExchangeUnavailable, KeystoreError) as error:
             return Unknown(order_id=order.id, cause=error.message)
         return report or Unknown(order_id=order.id, cause="cancelled, then not found")
 
     def cancel_own(self) -> None:
         """Cancel every open order that carries our ids; one that cannot be stays, to be seen."""
-        for item in self._read("open orders", "fetch_open_orders"):
+        with asking(Kind.OUTCOME):
+            shown = self._read("open orders", "fetch_open_orders")
+        for item in shown:
             try:
                 if self._is_ours(item):
-                    self._client.call("cancel_order", item["id"], item["symbol"])
+                    with asking(Kind.CANCEL):
+                        self._client.call("cancel_order", item["id"], item["symbol"])
             except (*WIRE_ERRORS, *BROKEN_ANSWERS):
                 # An OCO's other leg has gone with the first; what is left is listed afterwards.
                 continue
@@ -235,7 +253,8 @@ class CcxtBroker(OrderReader):
         """
         what = "open orders"
         try:
-            answers = self._client.call("private_get_openorders")
+            with asking(Kind.OUTCOME):
+                answers = self._client.call("private_get_openorders")
             shown = [each for each in answers if self._is_shown(each)]
             named = [{"symbol": each["symbol"], "orderId": each["orderId"]} for each in shown]
         except ccxt.BaseError as error:
@@ -246,7 +265,8 @@ class CcxtBroker(OrderReader):
         cancel = self._client.raw.private_delete_order
         for first in range(0, len(named), CANCELS_AT_ONCE):
             batch = named[first : first + CANCELS_AT_ONCE]
-            self._client.gather([cancel(each) for each in batch])
+            with asking(Kind.CANCEL):
+                self._client.gather([cancel(each) for each in batch])
         return tuple(each["clientOrderId"] for each in shown)
 
     def dead_man(self, seconds: int) -> bool:
@@ -257,7 +277,8 @@ class CcxtBroker(OrderReader):
         if not self._client.raw.has.get("cancelAllOrdersAfter"):
             return False
         try:
-            self._client.call("cancel_all_orders_after", seconds * 1000)
+            with asking(Kind.CANCEL):
+                self._client.call("cancel_all_orders_after", seconds * 1000)
         except (*WIRE_ERRORS, *BROKEN_ANSWERS):
             return False
         return True

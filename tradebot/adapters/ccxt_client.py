@@ -2,7 +2,7 @@
 
 Law: nothing here retries. ccxt's own retry of private calls stays off: a second POST may be a
 second order. Numbers arrive as text (`number: str`) and never become floats on the way to money.
-Once the exchange has answered 429 or 418, nothing leaves until the time it named.
+What must not leave now, in a ban or while the exchange fails, is stopped by `breakers.py`.
 """
 
 import asyncio
@@ -13,7 +13,8 @@ from typing import Any
 
 import ccxt.async_support as ccxt
 
-from tradebot.adapters.bans import Pause, install, told
+from tradebot.adapters.bans import Paused, told
+from tradebot.adapters.breakers import Tell, install
 from tradebot.adapters.clock import WallClock
 from tradebot.adapters.passthrough import check_addresses
 from tradebot.errors import ConfigError, ExchangeUnavailable, KeystoreError
@@ -39,6 +40,8 @@ class ClientSettings:
     follow: Callable[[int], None] | None = None
     # By which a ban is waited out: a clock that nobody can set.
     steady_ms: Callable[[], int] = field(default_factory=lambda: WallClock().monotonic_ms)
+    # Who is told when requests of a kind are stopped, and when they go again.
+    tell: Tell = lambda level, text: None
 
 
 class CcxtClient:
@@ -145,7 +148,8 @@ def _build(settings: ClientSettings) -> Any:
         known = client.get_exceptions_by_url
         client.get_exceptions_by_url = lambda url, kind: known(settings.errors_as_url, kind)
     _refuse_what_is_no_json(client)
-    install(client, Pause(settings.steady_ms, settings.now_ms or WallClock().now_ms))
+    now_ms = settings.now_ms or WallClock().now_ms
+    install(client, steady_ms=settings.steady_ms, now_ms=now_ms, tell=settings.tell)
     if settings.now_ms is not None:
         # Signed requests carry a timestamp: it comes from the clock that the bot lives by.
         client.milliseconds = settings.now_ms
@@ -186,7 +190,7 @@ def read_error(error: Exception, what: str, exchange: str) -> Exception:
     if told(error):
         return ExchangeUnavailable(
             f"{exchange} cannot be asked for {what}: {told(error)}",
-            hint="fewer markets or a longer timeframe ask less; all bots at one address count",
+            hint=getattr(error, "hint", Paused.hint),
         )
     if isinstance(error, (ccxt.AuthenticationError, ccxt.PermissionDenied)):
         return KeystoreError(
