@@ -44,6 +44,7 @@ from tradebot.runtime.trader import Trader
 from tradebot.runtime.world import AlwaysArmed, World
 
 if TYPE_CHECKING:
+    from tradebot.adapters.breakers import Tell
     from tradebot.adapters.ccxt_client import ClientSettings
 
 SANDBOX_KEY = "sandbox-key"
@@ -170,11 +171,12 @@ def account(
     tell: Listener,
     is_ending: bool,
     is_blind: bool,
+    on_stopped: "Tell" = lambda level, text: None,
 ) -> Bot:
     """Return a bot over an account of the exchange, live or on its testnet, by the wall's clock.
 
     `is_ending`: only to clear what is out, by the terms that the journal knows. `is_blind`: and
-    without the journal, which is damaged.
+    without the journal, which is damaged. `on_stopped` hears when requests that fail are stopped.
     """
     check_supported(config)
     with closing([]) as opened:
@@ -185,6 +187,7 @@ def account(
             check_same_bot(config, state)
         clock = WallClock()
         settings = account_settings(config, clock, mode=mode, key=key, secret=secret)
+        settings = replace(settings, tell=on_stopped)
         parts = _Parts(
             Mode(mode), config, run, chosen, settings, clock, tell, state, is_ending
         )

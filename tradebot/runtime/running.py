@@ -124,6 +124,7 @@ def run_account(
             tell=listener,
             is_ending=False,
             is_blind=False,
+            on_stopped=lambda level, text: alerts.send(level, "error", text),
         )
 
         def on_trouble(error: ExchangeUnavailable) -> None:
