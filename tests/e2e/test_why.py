@@ -258,3 +258,18 @@ def test_it_is_told_while_the_bot_runs(folder: Path) -> None:
         assert words <= {"BOUGHT", "HELD", "NOT BOUGHT", "SOLD"}
         rows = why(BTC, "--last", "7d")["rows"] + why(ETH, "--last", "7d")["rows"]
         assert any((row["verdict"] or {}).get("word") == "BOUGHT" for row in rows)
+
+
+def test_kept_backtest_is_explained_as_its_run_is(traded: Path) -> None:
+    words = refused(3, "why", BTC, "--backtest")
+    assert "`tradebot backtest --keep` keeps one" in words
+    assert typed("backtest", "--keep", "--json").json["kept"] == "backtest-0001"
+    assert typed("backtest", "--json").json["kept"] is None
+    live, tested = why(BTC, "--last", "48h"), why(BTC, "--last", "48h", "--backtest")
+    assert (tested["run"], tested["mode"]) == ("backtest-0001", "backtest")
+    reasons = [[row["verdict"] for row in told["rows"]] for told in (live, tested)]
+    assert [each and each["because"] for each in reasons[0]] == [
+        each and each["because"] for each in reasons[1]
+    ]
+    assert why(BTC, "--at", MADE, "--backtest")["strategy"]["withheld"] is None
+    assert typed("status", "--json", code=3).json["run"] == "sandbox-0001"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from tradebot.cli import choices
 
@@ -23,11 +25,15 @@ def backtest(
     start: choices.From = None,
     end: choices.To = None,
     seed: choices.Seed = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep journal and candles for `tradebot why --backtest`.")
+    ] = False,
     as_json: choices.Json = False,
 ) -> None:
     """Show what the strategy would have done on given or synthetic candles."""
     from tradebot.cli.output import emit
     from tradebot.cli.report import report_json
+    from tradebot.research.kept import keep as keep_backtest
     from tradebot.research.report import report
 
     wanted = choices.request(
@@ -43,8 +49,9 @@ def backtest(
     )
     prepared, result = _tested(wanted, quiet=as_json)
     found = report(result.events)
-    values = {"schema": SCHEMA, "candles": result.candles, **report_json(found)}
-    emit(values, _text(prepared, result), as_json)
+    kept = keep_backtest(prepared, result).name if keep else None
+    values = {"schema": SCHEMA, "candles": result.candles, "kept": kept, **report_json(found)}
+    emit(values, _text(prepared, result, kept), as_json)
 
 
 def _tested(wanted: Request, *, quiet: bool) -> tuple[Prepared, BacktestResult]:
@@ -75,11 +82,15 @@ def _tested(wanted: Request, *, quiet: bool) -> tuple[Prepared, BacktestResult]:
     return prepared, result
 
 
-def _text(prepared: Prepared, result: BacktestResult) -> str:
+def _text(prepared: Prepared, result: BacktestResult, kept: str | None) -> str:
     from tradebot.cli.console import result_lines
     from tradebot.cli.report import groups_text
     from tradebot.research.report import report
 
     found = report(result.events)
     lines = result_lines(found, is_synthetic=prepared.spec.is_synthetic)
-    return "\n".join([*lines, *groups_text(found)])
+    lines += groups_text(found)
+    if kept is not None:
+        market = prepared.config.bot.markets[0]
+        lines.append(f"Kept    {kept}: `tradebot why {market} --backtest` explains it")
+    return "\n".join(lines)

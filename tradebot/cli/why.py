@@ -23,18 +23,23 @@ def why(
     last: Annotated[
         str | None, typer.Option("--last", help="All of a length of time, such as 24h.")
     ] = None,
+    backtest: Annotated[
+        bool, typer.Option("--backtest", help="Of a kept backtest, not of a run.")
+    ] = False,
     run: choices.RunName = None,
     config: choices.ConfigFile = None,
     as_json: choices.Json = False,
 ) -> None:
     """Say why it did or did not trade: at a time, by one order, or over the last hours."""
     from tradebot.cli.output import emit
+    from tradebot.research.kept import find_kept
     from tradebot.research.why import asked
     from tradebot.runtime.config import load_config
     from tradebot.runtime.runs import Runs
 
     _check_one(at, order, last)
-    found = Runs(load_config(config).paths.logs).find(run)
+    loaded = load_config(config)
+    found = find_kept(loaded, run) if backtest else Runs(loaded.paths.logs).find(run)
     about = asked(found, market, config)
     if order is not None:
         values, text = _order(about, order)

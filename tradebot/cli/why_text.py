@@ -115,6 +115,7 @@ def _events_json(story: Iterable[Told]) -> list[dict[str, Any]]:
 
 def candle_text(about: Asked, found: OfCandle) -> str:
     """Return what came of a candle for a person: the verdict in the first line."""
+    from tradebot.model.money import plain
     from tradebot.research.opinion import exposure_words
 
     verdict, market, opinion = found.verdict, about.market, found.opinion
@@ -122,7 +123,7 @@ def candle_text(about: Asked, found: OfCandle) -> str:
     parts = [
         f"{verdict.word.value} {market.symbol} {_time(found.at)}: {verdict.text}",
         f"{about.mode.upper()} {about.exchange}  {about.run}  candle closed "
-        f"{_time(found.moment.closed_at)} at {found.close} {market.quote}; "
+        f"{_time(found.moment.closed_at)} at {plain(found.close)} {market.quote}; "
         f"{opinion.strategy} said {said}",
         *_opinion_lines(opinion),
         *_journalled_reason(found),

@@ -121,7 +121,9 @@ def _is_of_the_past(event: ev.Event, closed_at: int) -> bool:
     # On the shortest candles one is still being decided when the next has closed.
     if isinstance(event, ev.OrderIntended | ev.IntentRefused) and event.closed_at < closed_at:
         return True
-    return event.at < closed_at or isinstance(event, ev.CandlesClosed)
+    if isinstance(event, ev.CandlesClosed) and event.closed_at < closed_at:
+        return True
+    return event.at < closed_at
 
 
 def _made(now: _Open, market: str) -> Moment:

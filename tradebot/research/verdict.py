@@ -136,10 +136,12 @@ def _traded(fills: Sequence[ev.FillBooked], market: Market) -> str:
 
 def _leg_words(moment: Moment, order_id: str, leg: Leg) -> str:
     """Return by which order it was sold, with its reason where this moment intended it."""
+    if leg in (Leg.STOP, Leg.TARGET):
+        return f"by its {leg.value}"
     for step in moment.own:
         if isinstance(step.event, ev.OrderIntended) and step.event.order_id == order_id:
             return f"by {leg.value}: {step.event.reason}"
-    return f"by its {leg.value}" if leg in (Leg.STOP, Leg.TARGET) else f"by {leg.value}"
+    return f"by {leg.value}"
 
 
 def _gain(position: Position) -> str:
