@@ -7,11 +7,21 @@ import pytest
 
 from tests.support.shell import BUSY, refused, started, typed
 
+LOOKS_MAX = 500
+
 # A moment at which a position has its stop and target resting.
 WITH_ORDERS_OUT = "2025-01-01T09:00:00Z"
 SLOW = ("run", "--speed", "9000x")
 # An hour takes a minute: the bot sleeps through the kill unless the latch wakes it.
 ASLEEP = ("run", "--speed", "60x", "--seed", "8")
+
+
+def wait_for_orders() -> None:
+    """Look until the bot has an order at the exchange: its purchase is told before its stop is."""
+    for _ in range(LOOKS_MAX):
+        if typed("status", "--json", code=None).json["orders"]:
+            return
+    raise AssertionError("the bot placed no stop")
 
 
 def test_kill_with_nothing_there_latches_and_says_so(folder: Path) -> None:
@@ -25,6 +35,7 @@ def test_kill_with_nothing_there_latches_and_says_so(folder: Path) -> None:
 def test_kill_stops_a_bot_at_work_and_cancels_its_orders(busy: Path) -> None:
     with started(busy, *SLOW) as program:
         program.hear(" BUY ")
+        wait_for_orders()
         killed = typed("kill", "--json", "--reason", "enough").json
         result = program.ended(6)
     assert "trading is HALTED: the emergency stop is latched" in result.err
