@@ -23,7 +23,7 @@ from tests.support.builders import (
 )
 from tradebot.engine.apply import apply, fold
 from tradebot.engine.state import State
-from tradebot.engine.track import FOR_EVER, Marks, Trip
+from tradebot.engine.track import FOR_EVER, Marks, Trip, moved
 from tradebot.model import event as ev
 from tradebot.model.account import TradingState
 from tradebot.model.codec import decode, encode, kind_of
@@ -196,6 +196,23 @@ def test_who_takes_all_begins_anew(then: str) -> None:
     assert seen(empty) == (then, then, then, MIDNIGHT)
     again = after(empty, cash("500", then))
     assert seen(again) == ("500", "500", "500", MIDNIGHT)
+
+
+@pytest.mark.parametrize(
+    ("before", "after_", "opening"),
+    [
+        ("970", "1940", "2000"),
+        ("2", "1", "500"),
+        ("1", "3", "3000"),
+        # Of nothing, and of less, no part is lost.
+        ("970", "-900", "-900"),
+        ("0", "500", "500"),
+        ("-5", "500", "500"),
+    ],
+)
+def test_part_of_nothing_is_none(before: str, after_: str, opening: str) -> None:
+    marks = moved(Marks(d(before), d(1000), d(1000), MIDNIGHT), d(before), d(after_))
+    assert marks == Marks(d(after_), d(opening), d(opening), MIDNIGHT)
 
 
 # --- what tripped -------------------------------------------------------------------------------

@@ -316,6 +316,24 @@ def test_price_of_an_entry_stays_within_its_collar(price: str, ruling: Told) -> 
         assert check_price(sale, d(price), COLLAR) is None
 
 
+@pytest.mark.parametrize(
+    ("price", "ruling"),
+    [
+        # It rests at 100 and pays no more, however far above it the market is.
+        ("150", PASSES),
+        ("100", PASSES),
+        ("98", PASSES),
+        ("97.99", _apart("97.99", "2.01")),
+        ("NaN", NO_PRICE),
+    ],
+)
+def test_limit_entry_may_rest_far_under_the_market_and_not_over_it(
+    price: str, ruling: Told
+) -> None:
+    resting = intent("buy 1 BTC @ 100", kind=OrderKind.LIMIT, price=d(100))
+    assert told(check_price(resting, d(price), COLLAR)) == ruling
+
+
 def test_no_price_is_no_price_to_buy_at() -> None:
     assert told(check_price(intent("buy 1 BTC @ 100"), None, COLLAR)) == NO_PRICE
     assert check_price(intent("sell 1 BTC @ 100"), None, COLLAR) is None

@@ -7,7 +7,7 @@ import pytest
 from tests.support.builders import BTC, HOUR, START, d, intent, position, rules, state_with
 from tests.support.gated import PASSES, Told, asked
 from tradebot.engine.apply import apply
-from tradebot.engine.controls.losses import RESUME, newly_tripped
+from tradebot.engine.controls.losses import RESUME, is_reached, newly_tripped
 from tradebot.engine.settings import Pace, Rules
 from tradebot.engine.state import State
 from tradebot.engine.track import FOR_EVER, Marks, Trip
@@ -232,6 +232,30 @@ def test_entries_of_a_day_trip_at_their_count(count: int, ruling: Told) -> None:
     assert [trip[3] for trip in tripped(state, by)] == [FOR_EVER] * bool(ruling)
     assert tripped(state, by, at=MIDNIGHT) == [], "another day"
     assert asked(state, BUY, rules(pace=Pace(entries_per_day_max=0))) == PASSES
+
+
+@pytest.mark.parametrize(
+    ("state", "at", "is_so"),
+    [
+        (marks("970.01"), NOW, False),
+        (marks("970"), NOW, True),
+        (marks("980", peak="1225.01"), NOW, True),
+        (marks("980", peak="1225"), NOW, True),
+        (marks("980", peak="1224.99"), NOW, False),
+        (counted(errors=4, entries=19), NOW, False),
+        (counted(errors=5), NOW, True),
+        (counted(entries=20), NOW, True),
+        (counted(entries=20), MIDNIGHT, False),
+    ],
+)
+def test_most_candles_are_asked_no_more_than_whether_anything_was_reached(
+    state: State, at: int, is_so: bool
+) -> None:
+    pace = Pace(errors_in_a_row_max=5, entries_per_day_max=20)
+    by = rules(daily_loss_ppm_max=30_000, drawdown_ppm_max=200_000, pace=pace)
+    assert is_reached(state, by, at) is is_so
+    assert bool(tripped(state, by, at)) is is_so
+    assert not is_reached(counted(), rules(), NOW), "limits that are off are not reached by none"
 
 
 def test_all_that_tripped_is_told_in_one_order() -> None:

@@ -139,6 +139,15 @@ def test_fifth_for_exits_is_rounded_down(most: int, share: int) -> None:
             ),
         ),
         (
+            1000,
+            (
+                "duplicate_seconds",
+                "60",
+                "1",
+                "BTC/USDT: 1 was bought 1 s ago, the same again needs 60 s",
+            ),
+        ),
+        (
             59_999,
             (
                 "duplicate_seconds",

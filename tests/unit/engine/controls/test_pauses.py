@@ -84,6 +84,12 @@ def test_trade_that_was_not_stopped_out_pauses_nothing() -> None:
     assert _both(after(), every) == (PASSES, PASSES)
 
 
+def test_stop_that_filled_after_the_candle_closed_pauses_no_longer_than_asked() -> None:
+    assert _both(after(*lost(-1)), Pauses()) == (PASSES, PASSES)
+    pauses = Pauses(cooldown_ms=HOUR)
+    assert _both(after(*lost(-1)), pauses)[0][:3] == ("cooldown_candles", "3600000", "-1")
+
+
 # --- after many stops ---------------------------------------------------------------------------
 
 STOPS = Pauses(stops_max=3, stops_within_ms=10 * HOUR, stops_pause_ms=5 * HOUR)
