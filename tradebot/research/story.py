@@ -65,6 +65,9 @@ def words(step: Step) -> str:
             )
         case ev.LimitTripped():
             return f"limit {event.control} tripped: {event.message}"
+        case ev.MarketLocked():
+            # The owner is told of a difference once for all its markets; here each is asked about.
+            return f"takes only exits ({event.cause}): {event.reason}"
         case ev.SessionReconfigured():
             return f"another configuration from here on: {event.config_hash[:12]}"
         case CommandTaken():
