@@ -2,10 +2,12 @@
 
 import tomllib
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.shell import refused
 from tests.tidy.rule import ROOT
 from tradebot.engine.settings import Pace, Pauses
 from tradebot.errors import ConfigError
@@ -249,6 +251,25 @@ def test_fraction_finer_than_a_millionth_is_refused(told: Any, section: str, key
 )
 def test_unknown_key_and_word_are_named_with_their_line(told: Any, text: str, words: str) -> None:
     assert told(text).startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[risk]\ndrawdown_fraction_max = nan", "c.toml:2: risk.drawdown_fraction_max: "),
+        ("[risk]\ndaily_loss_fraction_max = 3", "c.toml:2: risk.daily_loss_fraction_max: "),
+        ("[pauses]\ncooldown = 2", "c.toml:2: pauses.cooldown: unknown key"),
+        ("[risk]\ndrawdown_fraction_max = 0.02", "and would never trip"),
+    ],
+)
+def test_the_check_refuses_it_before_anything_is_traded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("c.toml").write_text(text, encoding="utf-8")
+    assert words in refused(78, "config", "check", "--config", "c.toml")
+    assert words in refused(78, "run", "--config", "c.toml")
+    assert list(tmp_path.iterdir()) == [tmp_path / "c.toml"]
 
 
 # --- what it comes to ---------------------------------------------------------------------------

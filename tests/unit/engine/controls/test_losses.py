@@ -256,6 +256,11 @@ def test_most_candles_are_asked_no_more_than_whether_anything_was_reached(
     assert is_reached(state, by, at) is is_so
     assert bool(tripped(state, by, at)) is is_so
     assert not is_reached(counted(), rules(), NOW), "limits that are off are not reached by none"
+    for once, one in (
+        (counted(errors=1), Pace(errors_in_a_row_max=1)),
+        (counted(entries=1), Pace(entries_per_day_max=1)),
+    ):
+        assert is_reached(once, rules(pace=one), NOW)
 
 
 def test_all_that_tripped_is_told_in_one_order() -> None:
