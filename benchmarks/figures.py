@@ -27,6 +27,7 @@ class Size:
     memory_repeats: int = 3
     journal: int = 5_000
     signals: int = 400
+    rulings: int = 20_000
 
 
 def startup(size: Size) -> Iterator[Figure]:
@@ -135,10 +136,21 @@ def signals(size: Size) -> Iterator[Figure]:
     yield Figure(name="one signal of `vote`", unit="ms", values=values, note=note)
 
 
+def gates(size: Size) -> Iterator[Figure]:
+    """Time one ruling of the risk gate on an entry that passes every control."""
+    results = [work("gate", size.rulings) for _ in range(size.repeats)]
+    worst = max(each["p99"] for each in results)
+    note = f"{results[0]['entries']} entries of a backtest; p99 at most {worst:.0f} us"
+    values = tuple(each["us"] for each in results)
+    name = "a ruling of the gate on an entry"
+    yield Figure(name=name, unit="us", values=values, goal=50, note=note)
+
+
 ALL: dict[str, Callable[[Size], Iterator[Figure]]] = {
     "startup": startup,
     "run": run,
     "backtest": backtests,
+    "gate": gates,
     "journal": journals,
     "signal": signals,
     "memory": memory,

@@ -160,10 +160,41 @@ def signal(name: str, calls: str) -> dict[str, Any]:
     return {"ms": seconds * 1000 / len(windows), "candles": chosen.warmup}
 
 
+def gate(rulings: str) -> dict[str, Any]:
+    """Rule again on the entries of a backtest, each in the state in which it was decided."""
+    from tradebot.engine.apply import apply
+    from tradebot.engine.risk import review
+    from tradebot.engine.state import State
+    from tradebot.model import event as ev
+    from tradebot.model.order import Intent, Leg
+    from tradebot.runtime.config import load_config
+
+    rules = load_config(None).rules()
+    state, asked = State(), []
+    for event in _events(20_000):
+        if isinstance(event, ev.OrderIntended) and event.leg is Leg.ENTRY:
+            names = [name for name in Intent.__slots__ if hasattr(event, name)]
+            asked.append((state, Intent(**{name: getattr(event, name) for name in names})))
+        state = apply(state, event)
+    micros = []
+    for number in range(int(rulings)):
+        before, intent = asked[number % len(asked)]
+        begun = time.perf_counter()
+        review(before, intent, rules)
+        micros.append((time.perf_counter() - begun) * 1e6)
+    micros.sort()
+    return {
+        "us": micros[len(micros) // 2],
+        "p99": micros[len(micros) * 99 // 100],
+        "entries": len(asked),
+    }
+
+
 JOBS: dict[str, Callable[..., dict[str, Any]]] = {
     "imports": imports,
     "command": command,
     "backtest": backtest,
+    "gate": gate,
     "journal": journal,
     "signal": signal,
 }
