@@ -159,6 +159,8 @@ def _gate_words(found: OfCandle) -> str:
     refusal = found.verdict.refusal
     if refusal is not None:
         return _refusal_words(refusal)
+    if found.order is None and found.verdict.word == "BOUGHT":
+        return "not asked: the entry is of an earlier candle"
     if found.order is None:
         return "not asked: no entry was intended"
     return "approved: every control let the entry pass"

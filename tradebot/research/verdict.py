@@ -104,12 +104,21 @@ def _filled(moment: Moment) -> Verdict | None:
     order = fills[-1].after.orders.get(last.order_id)
     leg = Leg.EXIT if order is None else order.leg
     if last.side is Side.BUY:
-        return Verdict(word=Word.BOUGHT, because=Because.SIGNAL, text=f"{traded} on its signal")
+        return Verdict(
+            word=Word.BOUGHT, because=Because.SIGNAL, text=f"{traded} {_entry_words(moment, last)}"
+        )
     text = f"{traded}, {_leg_words(moment, last.order_id, leg)}"
     position = fills[-1].after.positions.get(moment.market, Position())
     if not position.is_open:
         text += f"; {_gain(position)} {market.quote} after fees"
     return Verdict(word=Word.SOLD, because=Because(leg.value), text=text)
+
+
+def _entry_words(moment: Moment, fill: ev.FillBooked) -> str:
+    for step in moment.own:
+        if isinstance(step.event, ev.OrderIntended) and step.event.order_id == fill.order_id:
+            return "on its signal"
+    return "by an entry of an earlier candle"
 
 
 def _fill_of(step: Step) -> ev.FillBooked:

@@ -4,13 +4,12 @@ Law: everything is read from the run's journal and its stored candles; nothing i
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
 from tradebot.adapters.journal import entries
-from tradebot.engine.apply import fold
 from tradebot.engine.closing import market_named
 from tradebot.engine.state import State
 from tradebot.errors import JournalError, NotFoundError, UsageError
@@ -29,6 +28,7 @@ from tradebot.words import nearest
 
 MINUTE_MS = 60_000
 UNITS_MS = {"m": MINUTE_MS, "h": 60 * MINUTE_MS, "d": DAY_MS}
+_TERMS = ev.SessionStarted | ev.SessionReconfigured
 # A table is read by a person.
 ROWS_MAX = 5_000
 # What a line's verdict tells by itself.
@@ -103,24 +103,26 @@ class Row:
 def asked(run: Run, market: str, config: Path | None) -> Asked:
     """Return what is to be asked of a run. Raises NotFoundError, and JournalError if damaged."""
     events = [entry.event for entry in entries(run.journal)]
-    state = fold(events)
-    if state.started is None:
+    started = events[0] if events else None
+    if not isinstance(started, ev.SessionStarted):
         raise JournalError(f"{run.journal} is empty", hint="the run stopped before it began")
-    name = market_named(state, market)
+    terms = (each for each in events if isinstance(each, _TERMS))
+    known = {each.name: each for event in terms for each in event.markets}
+    name = market_named(State(markets=known), market)
     if name is None:
-        raise _unknown(run, market, state)
+        raise _unknown(run, market, known.values())
     return Asked(
         run=run.name,
-        mode=state.started.mode,
-        exchange=state.started.exchange,
-        market=state.markets[name],
+        mode=started.mode,
+        exchange=started.exchange,
+        market=known[name],
         events=events,
         opinions=Opinions(run, config),
     )
 
 
-def _unknown(run: Run, text: str, state: State) -> NotFoundError:
-    symbols = sorted(market.symbol for market in state.markets.values())
+def _unknown(run: Run, text: str, known: Iterable[Market]) -> NotFoundError:
+    symbols = sorted(market.symbol for market in known)
     close = nearest(text.upper().replace("-", "/"), symbols)
     guess = f"did you mean {close}? " if close else ""
     return NotFoundError(
@@ -192,8 +194,9 @@ def _explained(about: Asked, moment: Moment, ruled: Verdict, at: int) -> OfCandl
     order = _entry(moment) or ruled.refusal
     lines: tuple[Line, ...] = ()
     if order is not None:
-        scale = moment.known.scales[market.name]
-        lines = size_lines(order.size, market, scale, order.quantity)
+        known = moment.known
+        then, scale = known.markets[market.name], known.scales[market.name]
+        lines = size_lines(order.size, then, scale, order.quantity)
     return OfCandle(
         at=at,
         verdict=ruled,

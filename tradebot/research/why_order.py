@@ -90,11 +90,11 @@ def _explained(about: Asked, found: Step, trip: list[Step]) -> OfOrder:
         if order is not None:
             orders[order.id] = order
     own = [step for step in trip if getattr(step.event, "order_id", None) == intended.order_id]
-    scale = found.after.scales[market.name]
+    then, scale = found.after.markets[market.name], found.after.scales[market.name]
     return OfOrder(
         intended=intended,
         order=orders.pop(intended.order_id),
-        lines=size_lines(intended.size, market, scale, intended.quantity),
+        lines=size_lines(intended.size, then, scale, intended.quantity),
         life=told(own, market.name, quiet=()),
         others=tuple(orders.values()),
         gain=_gain(trip, market.name),

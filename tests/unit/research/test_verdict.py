@@ -212,6 +212,14 @@ def test_strategy_that_says_hold_is_told_as_that() -> None:
     assert verdict(lived(events)[-1]).text == "the strategy says hold"
 
 
+def test_limit_entry_that_fills_inside_a_candle_is_of_an_earlier_one() -> None:
+    by = rules(entry_ms_max=3 * HOUR, entry_offset_ppm=100_000)
+    events = list(TinyMarket("100 100/100/80/100 100", "L L L", by).trade().journal.events())
+    assert told(events) == ["NOT BOUGHT not_filled", "BOUGHT signal", "HELD kept"]
+    ruled = verdict(lived(events)[1])
+    assert ruled.text.endswith(" @ 90 USDT by an entry of an earlier candle")
+
+
 def test_two_fills_at_two_prices_are_told_by_their_mean() -> None:
     fills = [booked(BUY, fill("0.4 @ 100", trade_id="1", at=START + 2 * HOUR))]
     fills.append(booked(BUY, fill("0.6 @ 105", trade_id="2", at=START + 2 * HOUR)))
