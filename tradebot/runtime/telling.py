@@ -10,6 +10,7 @@ from tradebot.engine.booking import is_third_coin
 from tradebot.engine.compare import SURE_AT_ONCE
 from tradebot.engine.remedies import CAUSE, NOTED
 from tradebot.engine.state import State
+from tradebot.engine.track import FOR_EVER
 from tradebot.model import event as ev
 from tradebot.model.account import Position, TradingState
 from tradebot.model.command import CommandEnd, CommandEnded, CommandRefused
@@ -58,6 +59,13 @@ def news(event: ev.Event, state: State) -> News | None:
         case ev.IntentRefused():
             text = f"no {event.leg.value}: {event.message} ({event.control})"
             return News(event.at, AlertLevel.INFO, "order", text)
+        case ev.LimitTripped():
+            # A person must come for what only a person lifts.
+            level = AlertLevel.CRITICAL if event.until == FOR_EVER else AlertLevel.ERROR
+            return News(event.at, level, "error", f"no entries: {event.message} ({event.control})")
+        case ev.ArmingOverridden():
+            text = f"real money without {event.code}: {event.sentence} ({event.reason})"
+            return News(event.at, AlertLevel.WARNING, "lifecycle", text)
         case ev.TradingStateChanged():
             text = f"trading is {event.state.value.upper()}: {event.reason}"
             return News(event.at, TRADING_LEVELS[event.state], "lifecycle", text)
