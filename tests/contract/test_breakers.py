@@ -362,3 +362,13 @@ def test_position_is_sold_and_its_stop_cancelled_while_entries_are_stopped() -> 
         trading.session.step(made.closed_at, {BTC: made}, {BTC: 0})
         assert not trading.session.state.positions[BTC].is_open
         assert not trading.session.state.orders.unsettled
+
+
+def test_client_of_an_exchange_that_no_time_passes_on_has_no_budget() -> None:
+    """Symptom: a run of 200 markets in the sandbox could not start."""
+    with under(*STORM, request="GET ticker/24hr") as place:
+        client = client_at(f"{place.url}/api/v3", place.server.now_ms, has_budget=False)
+        for _ in range(400):
+            client.call("fetch_balance")
+        client.close()
+        assert used(place) > 8_000

@@ -40,3 +40,4 @@ def test_bot_tells_when_candles_are_not_asked_for_and_when_they_are_again(
     told = " ".join(str(body) for _, body in hook.posted)
     assert "5 requests in a row for candles and prices had no sound answer, so none is sent" in told
     assert "requests for candles and prices are answered again" in told
+    assert "candles: 5 requests" not in told, "what is stopped is not told at each look"

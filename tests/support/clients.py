@@ -7,7 +7,11 @@ from tradebot.adapters.ccxt_client import CcxtClient, ClientSettings
 
 
 def client_at(
-    url: str, now_ms: Callable[[], int], *, follow: Callable[[int], None] | None = None
+    url: str,
+    now_ms: Callable[[], int],
+    *,
+    follow: Callable[[int], None] | None = None,
+    has_budget: bool = True,
 ) -> CcxtClient:
     """Return a client of the server whose paths begin with `url`, `/api/v3` and all.
 
@@ -19,6 +23,7 @@ def client_at(
             api_key=KEY,
             secret=SECRET,
             has_rate_limit=False,
+            has_budget=has_budget,
             passthrough={"urls": {"api": {"public": url, "private": url}}},
             errors_as_url="https://api.binance.com/",
             now_ms=now_ms,

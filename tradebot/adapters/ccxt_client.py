@@ -14,7 +14,7 @@ from typing import Any
 import ccxt.async_support as ccxt
 
 from tradebot.adapters.bans import Paused, told
-from tradebot.adapters.breakers import Tell, install
+from tradebot.adapters.breakers import Tell, install, pace
 from tradebot.adapters.clock import WallClock
 from tradebot.adapters.passthrough import check_addresses
 from tradebot.errors import ConfigError, ExchangeUnavailable, KeystoreError
@@ -32,6 +32,8 @@ class ClientSettings:
     secret: str = field(default="", repr=False)
     is_testnet: bool = False
     has_rate_limit: bool = True
+    # Whether a minute's requests have a limit: not where no time passes between them.
+    has_budget: bool = True
     passthrough: Mapping[str, Any] = field(default_factory=dict)
     # Whose error codes apply: ccxt picks its map by URL and knows too few codes on a loopback one.
     errors_as_url: str = ""
@@ -148,12 +150,23 @@ def _build(settings: ClientSettings) -> Any:
         known = client.get_exceptions_by_url
         client.get_exceptions_by_url = lambda url, kind: known(settings.errors_as_url, kind)
     _refuse_what_is_no_json(client)
-    now_ms = settings.now_ms or WallClock().now_ms
-    install(client, steady_ms=settings.steady_ms, now_ms=now_ms, tell=settings.tell)
+    _stop_what_must_not_leave(client, settings)
     if settings.now_ms is not None:
         # Signed requests carry a timestamp: it comes from the clock that the bot lives by.
         client.milliseconds = settings.now_ms
     return client
+
+
+def _stop_what_must_not_leave(client: Any, settings: ClientSettings) -> None:
+    if "rateLimit" not in settings.passthrough:
+        pace(client)
+    install(
+        client,
+        steady_ms=settings.steady_ms,
+        now_ms=settings.now_ms or WallClock().now_ms,
+        tell=settings.tell,
+        has_budget=settings.has_budget,
+    )
 
 
 def _refuse_what_is_no_json(client: Any) -> None:

@@ -148,13 +148,12 @@ def sandbox(
             api_key=SANDBOX_KEY,
             secret=SANDBOX_SECRET,
             has_rate_limit=False,
+            has_budget=False,
             passthrough={"urls": sandbox_urls(host.url)},
             now_ms=clock.now_ms,
             steady_ms=clock.now_ms,
         )
-        parts = _Parts(
-            Mode.SANDBOX, config, run, chosen, settings, clock, tell, state, is_ending
-        )
+        parts = _Parts(Mode.SANDBOX, config, run, chosen, settings, clock, tell, state, is_ending)
         bot = _over_ccxt(parts, journal, opened)
         bot.end_ms = world.end_ms
         return bot

@@ -23,7 +23,7 @@ from tradebot.runtime import assemble
 from tradebot.runtime.assemble import Bot
 from tradebot.runtime.chosen import chosen_strategy
 from tradebot.runtime.config import Config
-from tradebot.runtime.drive import OnTick, drive_virtual, drive_wall, leave, obey_latch
+from tradebot.runtime.drive import OnTick, OnTrouble, drive_virtual, drive_wall, leave, obey_latch
 from tradebot.runtime.heeding import listen
 from tradebot.runtime.host_lock import account_lock
 from tradebot.runtime.keys import Unlocking, alert_channels
@@ -126,20 +126,28 @@ def run_account(
             is_blind=False,
             on_stopped=lambda level, text: alerts.send(level, "error", text),
         )
-
-        def on_trouble(error: ExchangeUnavailable) -> None:
-            get_logger("run").error("exchange.unavailable", message=error.message)
-            alerts.send(AlertLevel.ERROR, "error", error.message)
-
         try:
             bot.session.record(overrides)
             _begin(bot, config, run, latch)
             with _stopping(bot, watcher) as seen:
-                drive_wall(bot, _halting(bot, watcher.on_tick), on_trouble)
+                drive_wall(bot, _halting(bot, watcher.on_tick), _troubled(alerts))
                 leave(bot)
             return Ended(run.name, bot.session.state, seen.number)
         finally:
             bot.close()
+
+
+def _troubled(alerts: Alerts) -> OnTrouble:
+    """Return who hears of reads that failed."""
+    from tradebot.adapters.breakers import CircuitOpen
+
+    def on_trouble(error: ExchangeUnavailable) -> None:
+        get_logger("run").error("exchange.unavailable", message=error.message)
+        # Of what a breaker stops the text changes with each try; its opening has been told.
+        if not isinstance(error.__cause__, CircuitOpen):
+            alerts.send(AlertLevel.ERROR, "error", error.message)
+
+    return on_trouble
 
 
 def _begin(bot: Bot, config: Config, run: Run, latch: FileLatch) -> None:

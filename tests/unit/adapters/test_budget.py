@@ -7,6 +7,7 @@ import pytest
 from tests.support.builders import START
 from tests.support.two_clocks import Clocks
 from tradebot.adapters.breakers import MINUTE_MS, Budget
+from tradebot.adapters.ccxt_client import CcxtClient, ClientSettings
 
 
 class Minute:
@@ -99,3 +100,18 @@ def test_no_minute_ever_weighs_more_than_is_allowed(seed: int) -> None:
     for last, (now, _, is_urgent) in enumerate(sent):
         within = [weight for at, weight, _ in sent[: last + 1] if at > now - MINUTE_MS]
         assert sum(within) <= (6_000 if is_urgent else 4_800)
+
+
+def test_client_s_own_pace_leaves_room_for_the_heaviest_request_under_the_share_of_reads() -> None:
+    client = CcxtClient(ClientSettings(exchange="binance"))
+    milliseconds = client.raw.rateLimit
+    client.close()
+    assert client.raw.throttler.config["refillRate"] == 1 / milliseconds
+    # A cost of 1 is a weight of 5; all open orders weigh 80.
+    assert MINUTE_MS / milliseconds * 5 + 80 < 4_800
+
+
+def test_pace_that_the_configuration_sets_stands() -> None:
+    client = CcxtClient(ClientSettings(exchange="binance", passthrough={"rateLimit": 100}))
+    client.close()
+    assert client.raw.rateLimit == 100
