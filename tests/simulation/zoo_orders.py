@@ -162,6 +162,10 @@ ORDER_BUGS = (
     Bug(
         "what was refused is asked for again at another time",
         ((Guard._pursue, "time=now)", "time=self._clock.now_ms())"),),
+        test=(
+            "tests.unit.runtime.test_guarding",
+            "test_what_was_refused_is_asked_for_once_a_look_though_the_clock_moves",
+        ),
     ),
     Bug(
         "a target whose stop is gone is left alone",

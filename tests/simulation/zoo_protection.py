@@ -46,6 +46,10 @@ BARE_BUGS = (
                 "if False:",
             ),
         ),
+        test=(
+            "tests.unit.runtime.test_wakes",
+            "test_virtual_time_stops_every_two_seconds_while_an_order_is_in_doubt",
+        ),
     ),
     Bug(
         "nobody guards what was filled between candles",

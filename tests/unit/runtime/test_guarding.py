@@ -18,9 +18,10 @@ from tests.support.bare import (
 )
 from tests.support.bot import FLAT, LONG, NOW, Bot
 from tests.support.builders import BTC, ETH, d, fill, report, rules
+from tests.support.compared import held
 from tradebot.errors import ExchangeUnavailable
 from tradebot.model import event as ev
-from tradebot.model.order import Leg, OrderStatus, Outcome, Unsent
+from tradebot.model.order import Approved, Leg, OrderStatus, Outcome, Rejection, Unsent
 from tradebot.ports import AlertLevel
 from tradebot.runtime.telling import news
 
@@ -306,3 +307,19 @@ def test_target_whose_price_cannot_be_read_keeps_its_stop() -> None:
     bot = without_oco()
     assert wake(bot, 10) == []
     assert bot.broker.cancelled == []
+
+
+def test_what_was_refused_is_asked_for_once_a_look_though_the_clock_moves() -> None:
+    """Symptom: each round of a look had a time of its own, and asked for the same stop again."""
+    made = held()
+    stop = made.bot.order(Leg.STOP)
+    made.broker.reports[stop.id] = report(stop, OrderStatus.CANCELLED)
+
+    def refuses(approved: Approved) -> Outcome:
+        made.bot.clock.now += 1
+        return Rejection(order_id=approved.order_id, code="-2010", message="no")
+
+    made.broker.script = [refuses] * 20
+    before = len(made.broker.placed)
+    made.bot.session.settle()
+    assert [each.intent.leg for each in made.broker.placed[before:]] == [Leg.STOP, Leg.EXIT]
