@@ -60,7 +60,7 @@ def test_a_hundred_markets_with_either_book_the_same_fills_over_http(
 
 def test_coins_are_conserved_and_every_way_of_a_limit_entry_is_gone() -> None:
     seen: Counter[str] = Counter()
-    for seed in range(40):
+    for seed in range(50):
         result, totals = exchange_totals(limited(seed, 400))
         assert_conserved(result, totals)
         seen += _ways(list(result.events))

@@ -10,7 +10,7 @@ from tradebot.adapters.journal import SqliteJournal
 from tradebot.model.event import Event, OrderSent, OrderUnknown
 
 # A market on which several hundred events are written.
-SEED, CANDLES = 1, 200
+SEED, CANDLES = 1, 260
 
 
 def whole(folder: Path) -> tuple[Path, list[Event]]:
