@@ -90,6 +90,9 @@ def _candles_closed(state: State, event: ev.CandlesClosed) -> State:
     every = event.closes.keys() >= feed.closes.keys()
     closes = event.closes if every else {**feed.closes, **event.closes}
     marks = track.marked(state.marks, marked_equity(state, closes), closed_at)
+    week = state.stage
+    if closed_at >= week.week_begins + stage.WEEK_MS:
+        week = stage.closed(week, marks.marked, closed_at)
     return State(
         # Written out, for it runs at every candle.
         state.started,
@@ -116,7 +119,7 @@ def _candles_closed(state: State, event: ev.CandlesClosed) -> State:
         marks,
         state.track,
         state.commands,
-        stage.closed(state.stage, marks.marked, closed_at),
+        week,
     )
 
 

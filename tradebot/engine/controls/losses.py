@@ -6,6 +6,7 @@ its value: not a unit before, and not a unit after.
 
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import cache
 
 from tradebot.engine.controls.refusal import refused
 from tradebot.engine.rules.limits import loss_floor
@@ -40,6 +41,11 @@ def newly_tripped(state: State, rules: Rules, *, at: int) -> list[LimitTripped]:
     return [trip for trip in reached if not _is_known(state.track, trip)]
 
 
+@cache
+def _kept(loss_ppm: int) -> Decimal:
+    return Decimal(PPM - loss_ppm)
+
+
 def is_reached(state: State, rules: Rules, at: int) -> bool:
     """Return whether any limit has been reached. Asked at every candle: as a rule none has."""
     marks, track, pace = state.marks, state.track, rules.pace
@@ -48,8 +54,8 @@ def is_reached(state: State, rules: Rules, at: int) -> bool:
     # of the limit asks for none more.
     left = multiply(marks.marked, MILLION)
     return (
-        left <= multiply(marks.opening, PPM - rules.daily_loss_ppm_max)
-        or left <= multiply(marks.peak, PPM - rules.drawdown_ppm_max)
+        left <= multiply(marks.opening, _kept(rules.daily_loss_ppm_max))
+        or left <= multiply(marks.peak, _kept(rules.drawdown_ppm_max))
         or 0 < pace.errors_in_a_row_max <= track.errors
         or (
             0 < pace.entries_per_day_max <= track.entries
