@@ -35,7 +35,7 @@ from tradebot.model.order import (
     Side,
 )
 
-HALTED = TradingState.HALTED
+HALTED, ACTIVE = TradingState.HALTED, TradingState.ACTIVE
 
 
 def decide(
@@ -92,6 +92,8 @@ def _enter(
         return ()
     if is_used_up(state, market, rules):
         return ()
+    if state.trading is not ACTIVE and state.feed.refused.get(market) in state.track.trips:
+        return ()  # Said once per signal: nothing is sized that a person has to allow first.
     scale = state.scales[market]
     units = entry_price(candle, scale, rules)
     sized = entry_size(state, market, candle, units, exposure_ppm, rules)
