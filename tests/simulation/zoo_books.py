@@ -178,7 +178,7 @@ BOOK_BUGS = (
     ),
     Bug(
         "a locked market takes entries",
-        ((admission.closed_to_entries, "if name == market", "if not name"),),
+        ((admission._lock, "if name == market", "if not name"),),
     ),
     Bug(
         "a fold forgets what was adjusted",

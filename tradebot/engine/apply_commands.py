@@ -3,7 +3,6 @@
 Law: that of `apply`: history, which never refuses and reads no clock.
 """
 
-
 from tradebot.engine.state import State
 from tradebot.model.command import CommandEnded, CommandTaken, SignalSpent
 

@@ -1,8 +1,9 @@
 """The risk gate: every order passes `review`, or is refused by a named control.
 
-Law: an `Approved` is built here and nowhere else, and every control is asked here. Limits count
-what is held, what is open and what is UNKNOWN. Orders that only reduce a position pass all limits
-on size and on losses; they must be real, sellable, new, and within the pace.
+Law: an `Approved` is built here and nowhere else. Every control is asked here, but for the market's
+price, which is asked for as an entry leaves (`runtime.carrying`). Limits count what is held, what
+is open and what is UNKNOWN. Orders that only reduce a position pass all limits on size and losses;
+they must be real, sellable, new, and within the pace.
 """
 
 import hashlib

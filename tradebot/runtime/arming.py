@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from tradebot.adapters.evidence import ALERT_TESTS, BACKUPS, append_line, read_lines
 from tradebot.adapters.journal import entries
 from tradebot.engine.apply import apply
+from tradebot.engine.stage import FIRST_CASH
 from tradebot.engine.state import State
 from tradebot.errors import JournalError, NotArmed, UsageError
 from tradebot.model import event as ev
 from tradebot.model.account import TradingState
+from tradebot.model.money import plain
 from tradebot.model.timeframe import DAY_MS
 from tradebot.runtime.assemble import LIVE, PRACTICE
 from tradebot.runtime.config import Config
@@ -22,6 +24,8 @@ from tradebot.runtime.runs import Run, Runs
 
 OVERRIDES = "arming.jsonl"
 OVERRIDE_DAYS = 7
+# One of each is worth about as much as one of the others: the first stage counts in them.
+QUOTES = frozenset({"USDT", "USDC", "FDUSD", "TUSD", "DAI", "USD", "EUR", "GBP"})
 SENTENCES = {
     "days": "I trade real money with a bot that has not practised long enough",
     "drill": "I trade real money without a rehearsed emergency stop",
@@ -69,6 +73,7 @@ def ladder(config: Config, *, now_ms: int) -> Ladder:
     state = None if live is None else _folded(live)
     typed = _overrides(config, now_ms)
     rungs = (
+        _quote(config),
         _days(practice, config),
         _reconciled(practice, state),
         _drill(config, now_ms),
@@ -125,6 +130,17 @@ def override(config: Config, code: str, sentence: str, reason: str, *, now_ms: i
 
 
 # --- the rungs ----------------------------------------------------------------------------------
+
+
+def _quote(config: Config) -> Rung:
+    """Return the rung of the quote coin: a hundred of another one might be a fortune."""
+    quote = config.bot.markets[0].partition("/")[2]
+    return Rung(
+        code="quote",
+        is_met=quote in QUOTES,
+        text=f"stages begin at {plain(FIRST_CASH)} of the quote coin, which is {quote}; one of "
+        f"{', '.join(sorted(QUOTES))} is asked for",
+    )
 
 
 def _days(practice: Run | None, config: Config) -> Rung:

@@ -75,7 +75,10 @@ class Carrier:
     def _place(self, approved: list[Approved]) -> bool:
         off_price = self._off_price(approved[0].intent)
         if off_price is not None:
-            self._refuse(Refuse(off_price))
+            # Said once per signal, as what the gate refuses before.
+            told = self._books.state.feed.refused.get(off_price.intent.market)
+            if told != off_price.control:
+                self._refuse(Refuse(off_price))
             return False
         if not self._is_written(approved):
             return False

@@ -84,6 +84,17 @@ def test_fresh_project_misses_every_rung(tmp_path: Path) -> None:
     assert _missing(_config(tmp_path)) == {*SENTENCES, "reconciled"}
 
 
+@pytest.mark.parametrize(("quote", "is_met"), [("USDC", True), ("BTC", False), ("TRY", False)])
+def test_hundred_of_the_quote_coin_must_be_about_a_hundred(
+    tmp_path: Path, quote: str, is_met: bool
+) -> None:
+    """Symptom: in a market quoted in BTC the first stage was a hundred BTC."""
+    config = _config(tmp_path, bot={"markets": [f"ETH/{quote}"]})
+    assert ("quote" not in _missing(config)) is is_met
+    with pytest.raises(UsageError, match="cannot be left out"):
+        override(config, "quote", "whatever", "x", now_ms=NOW)
+
+
 def test_what_was_done_is_shown_and_what_cannot_be_is_not(tmp_path: Path) -> None:
     config = _config(tmp_path)
     _practised(config)

@@ -352,6 +352,17 @@ def test_entry_leaves_only_where_the_market_still_is(price: str | None, control:
     assert bool(bot.state.orders.settled) is not bool(control)
 
 
+def test_price_that_holds_an_entry_back_is_told_once_a_signal() -> None:
+    """Symptom: an exchange that told no price filled the journal with a refusal a candle."""
+    bot = Bot(by=COLLAR)
+    for hour in range(1, 5):
+        bot.step("100", LONG, hour=hour)
+    assert refusals(bot) == [(BTC, "reference_price")]
+    bot.step("100", FLAT, hour=5)
+    bot.step("100", LONG, hour=6)
+    assert refusals(bot) == [(BTC, "reference_price")] * 2
+
+
 def test_entry_that_was_held_back_by_its_price_is_tried_at_the_next_candle() -> None:
     bot = Bot(by=COLLAR)
     bot.step()

@@ -8,7 +8,7 @@ from tradebot.model.order import IN_DOUBT, Intent, Leg, Refused
 
 # A stop gives a position its guard where the bot has halted itself; the latch ends that, too.
 PASS_HALTED = frozenset({Leg.FLATTEN, Leg.STOP})
-# A signed request is refused by the exchange a second before this, and a price is as old.
+# Binance refuses a request that is dated a second ahead of its own time.
 SKEW_MS_MAX = 1_000
 
 
@@ -21,6 +21,11 @@ def closed_to_entries(state: State, market: str, now_ms: int) -> str:
         return f"trading is {state.trading}"
     if not state.markets[market].is_trading:
         return "the exchange does not trade it now"
+    return _lock(state, market)
+
+
+def _lock(state: State, market: str) -> str:
+    """Return why a market is locked; "" = it is not."""
     lock = next((why for (name, _), why in state.locks.items() if name == market), "")
     return f"the market takes only exits: {lock}" if lock else ""
 
@@ -43,9 +48,9 @@ def check_admission(state: State, intent: Intent, outside: Outside) -> Refused |
         )
     if not state.markets[intent.market].is_trading:
         return refused(intent, "market_paused", 0, 1, "the exchange does not trade it now")
-    closed = closed_to_entries(state, intent.market, intent.closed_at)
-    if closed:
-        return refused(intent, "market_locked", 0, 1, closed)
+    lock = _lock(state, intent.market)
+    if lock:
+        return refused(intent, "market_locked", 0, 1, lock)
     if not outside.is_contiguous:
         return refused(intent, "candle_gap", 0, 1, "the candle before this one is missing")
     if not outside.is_reconciled:

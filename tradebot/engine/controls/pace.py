@@ -21,9 +21,11 @@ def check_twice(state: State, intent: Intent, order_id: str) -> Refused | None:
 def check_rate(state: State, intent: Intent, rules: Rules) -> Refused | None:
     """Refuse an order where a minute or an hour has had its share of orders and cancels.
 
-    All that left since the minute or hour before the candle closed counts, late as it may be now.
+    The gate has no clock: the window ends at the candle's close, or at the newest message after it.
     """
-    sent, pace, now = state.track.sent, rules.pace, intent.closed_at
+    sent, pace = state.track.sent, rules.pace
+    # A candle that is decided late has had hours of messages since: those of one minute count.
+    now = max(intent.closed_at, sent[-1]) if sent else intent.closed_at
     for control, most, window_ms in (
         ("orders_per_minute_max", pace.orders_per_minute_max, MINUTE_MS),
         ("orders_per_hour_max", pace.orders_per_hour_max, HOUR_MS),

@@ -89,14 +89,25 @@ def test_orders_within_a_minute_and_an_hour_leave_a_fifth_to_exits(
 ) -> None:
     control, seconds = WINDOWS[window]
     by = rules(pace=replace(Pace(), **{control: 10}))
-    # Within: the last moment of it, this one, and what left since the candle closed.
-    oldest = NOW - seconds * SECOND + 1
-    recent = (oldest, NOW, NOW + 1, *(NOW,) * (count - 3))
+    # Within: the last moment of it, the candle's close, and the newest, by which it ends.
+    newest = NOW + 1
+    oldest = newest - seconds * SECOND + 1
+    recent = (oldest, *(NOW,) * (count - 2), newest)
     refused = _refused(control, share, count, seconds, kept)
     assert asked(_sent(*recent), text, by) == (refused if share else PASSES)
     # Not within: exactly as old as the window is long.
     assert asked(_sent(oldest - 1, *recent), text, by) == (refused if share else PASSES)
     assert asked(_sent(oldest - 1, *recent[1:]), text, by)[2:3] in ((), (str(count),))
+
+
+@pytest.mark.parametrize("text", [BUY, SELL])
+def test_candle_that_is_decided_late_counts_one_minute_of_what_left_since(text: str) -> None:
+    """Symptom: hours after its close, an exit was held back by all that had left in between."""
+    by = rules(pace=Pace(orders_per_minute_max=10))
+    spread = tuple(NOW + number * MINUTE for number in range(50))
+    assert asked(_sent(*spread), text, by) == PASSES
+    burst = (*spread, *(spread[-1],) * 10)
+    assert asked(_sent(*burst), text, by)[0] == "orders_per_minute_max"
 
 
 @pytest.mark.parametrize("text", [BUY, SELL])
