@@ -3,6 +3,7 @@
 Law: a line is whole or it is none, and it is on disk before it counts.
 """
 
+import errno
 import json
 import os
 from collections.abc import Mapping
@@ -21,12 +22,16 @@ def append_line(path: Path, values: Mapping[str, object]) -> None:
     line = json.dumps(values, sort_keys=True) + "\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, _PRIVATE)
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        handle = os.open(path, flags, _PRIVATE)
         try:
             size = os.fstat(handle).st_size
             # A line that a power cut tore must not swallow this one.
             is_torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
-            os.write(handle, (f"\n{line}" if is_torn else line).encode())
+            data = (f"\n{line}" if is_torn else line).encode()
+            if os.write(handle, data) < len(data):
+                # A disk that is nearly full takes a part, and says nothing.
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(handle)
         finally:
             os.close(handle)

@@ -1,4 +1,4 @@
-"""`tradebot journal`: verify the chain of events, show them, and back them up."""
+"""`tradebot journal`: verify the chain of events, show them, back them up; and the audit log."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import typer
 from tradebot.cli import choices
 
 app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="The journal: verify, show, backup."
+    no_args_is_help=True, rich_markup_mode=None, help="The journal: verify, show, backup; audit."
 )
 
-SCHEMA = "tradebot.journal/1"
+SCHEMA, AUDIT_SCHEMA = "tradebot.journal/1", "tradebot.audit/1"
 
 
 @app.command()
@@ -85,3 +85,33 @@ def backup(
     append_line(logs / BACKUPS, {**values, "at": WallClock().now_ms()})
     text = f"{found.name}: {verdict.events} events in {to}, chain unbroken, head {verdict.head}"
     emit({"schema": SCHEMA, **values}, text, as_json)
+
+
+@app.command()
+def audit(
+    last: Annotated[int, typer.Option("--last", min=0, help="Only the newest; 0 = all.")] = 0,
+    config: choices.ConfigFile = None,
+    as_json: choices.Json = False,
+) -> None:
+    """Show the audit log: unlocks, keys, halts, overrides; exit 1 where its chain is broken."""
+    from dataclasses import asdict
+
+    from tradebot.adapters.audit import AuditLog
+    from tradebot.adapters.clock import WallClock
+    from tradebot.cli.output import emit
+    from tradebot.model.timeframe import format_time
+    from tradebot.runtime.config import load_config
+
+    log = AuditLog(load_config(config).paths.logs, WallClock().now_ms)
+    entries, verdict = log.entries()[-last:], log.verify()
+    lines = [
+        f"{format_time(each.at)}\t{each.kind}\t{each.host}\t{each.pid}\t{json.dumps(each.details)}"
+        for each in entries
+    ]
+    state = f"FAULT: {verdict.fault}" if verdict.fault else "chain unbroken"
+    torn = f", {verdict.torn} torn lines" if verdict.torn else ""
+    lines.append(f"{verdict.entries} entries{torn}, {state}, head {verdict.head}")
+    values = {**asdict(verdict), "fault": verdict.fault or None}
+    values["lines"] = [asdict(each) for each in entries]
+    emit({"schema": AUDIT_SCHEMA, **values}, "\n".join(lines), as_json)
+    raise typer.Exit(1 if verdict.fault else 0)
