@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final, NoReturn, TypeVar
 
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
@@ -26,6 +26,7 @@ from tradebot.adapters.keystore_file import (
     SLOTS_MAX,
     Argon2Parameters,
     Document,
+    KeyCheck,
     Slot,
     canonical,
     keystore_exists,
@@ -39,6 +40,7 @@ from tradebot.errors import KeystoreError
 OPEN_FIELDS: Final = frozenset({"host", "port", "security", "username", "sender", "recipients"})
 PASSPHRASE_LENGTH_MIN: Final = 8
 _LOCK_SECONDS: Final = 10
+_Kept = TypeVar("_Kept")
 
 
 class Keystore:
@@ -50,6 +52,8 @@ class Keystore:
         self._key = key
         self._fernet = Fernet(key)
         self._redactor = redactor
+        # What this process has read or written, so that a check is kept of no other key.
+        self._known: dict[str, str] = {}
         self._lock = FileLock(folder / "keystore.lock", timeout=_LOCK_SECONDS, mode=0o600)
 
     def __repr__(self) -> str:
@@ -76,7 +80,7 @@ class Keystore:
             raise _unwritable(folder, error) from None
         check_private_folder(folder)
         store = cls(folder, Fernet.generate_key(), redactor)
-        document = store._wrapped(passphrase, parameters, {})
+        document = store._wrapped(passphrase, parameters, None)
         with _Locked(store._lock, folder):
             _refuse_existing(folder)
             store._write(document)
@@ -118,14 +122,20 @@ class Keystore:
         # Fernet has no associated data: a token moved to another slot would decrypt.
         if content != self._claims(place):
             _refuse(self._path)
+        self._known[slot] = token
         secrets = {name: Secret(text) for name, text in fields.items()}
         if self._redactor is not None:
             hidden = (secret for name, secret in secrets.items() if name not in OPEN_FIELDS)
             self._redactor.register(*hidden)
         return secrets
 
-    def put(self, slot: str, fields: Mapping[str, Secret], mode: str) -> None:
-        """Save `fields` in `slot`, in place of what was there. Raises KeystoreError."""
+    def put(
+        self, slot: str, fields: Mapping[str, Secret], mode: str, *, check: KeyCheck | None = None
+    ) -> None:
+        """Save `fields` in `slot`, and what their check said, in place of what was there.
+
+        Raises KeystoreError.
+        """
         place = Slot.parse(slot)
         _check_mode(place, mode)
         for name, secret in fields.items():
@@ -137,17 +147,51 @@ class Keystore:
                 )
         texts = {name: secret.reveal() for name, secret in fields.items()}
         token = self._fernet.encrypt(canonical({**self._claims(place), "fields": texts})).decode()
-        self._change(lambda slots: {**slots, slot: token})
+        self._change(
+            lambda found: replace(
+                found,
+                slots={**found.slots, slot: token},
+                checks={**_without(found.checks, slot), **({} if check is None else {slot: check})},
+            )
+        )
+        self._known[slot] = token
+
+    def check_of(self, slot: str, mode: str) -> KeyCheck | None:
+        """Return what the last check of the key in `slot` said; None: it is not checked.
+
+        Raises KeystoreError.
+        """
+        _check_mode(Slot.parse(slot), mode)
+        document = self._read()
+        _check_present(document, slot)
+        return document.checks.get(slot)
+
+    def set_check(self, slot: str, mode: str, check: KeyCheck | None) -> None:
+        """Keep what a check of the key in `slot` said; None: it counts as not checked.
+
+        Raises KeystoreError, also when the key is no longer the one that was read from here.
+        """
+        _check_mode(Slot.parse(slot), mode)
+
+        def checked(found: Document) -> Document:
+            _check_present(found, slot)
+            if found.slots[slot] != self._known.get(slot):
+                raise KeystoreError(
+                    f"{slot} is not the key that was checked", f"check it again; {slot} was changed"
+                )
+            checks = {} if check is None else {slot: check}
+            return replace(found, checks={**_without(found.checks, slot), **checks})
+
+        self._change(checked)
 
     def remove(self, slot: str) -> None:
         """Forget `slot`; the previous version of the file still holds it. Raises KeystoreError."""
 
-        def without(slots: Mapping[str, str]) -> Mapping[str, str]:
-            if slot not in slots:
-                raise KeystoreError(
-                    f"the keystore has no {slot}", "`tradebot keys list` shows what it has"
-                )
-            return {name: token for name, token in slots.items() if name != slot}
+        def without(found: Document) -> Document:
+            _check_present(found, slot)
+            return replace(
+                found, slots=_without(found.slots, slot), checks=_without(found.checks, slot)
+            )
 
         self._change(without)
 
@@ -157,20 +201,19 @@ class Keystore:
         """Wrap the same data key with another passphrase, which alone opens it from now on."""
         _check_passphrase(passphrase)
         with _Locked(self._lock, self._folder):
-            document = self._wrapped(passphrase, parameters, self._read().slots)
+            document = self._wrapped(passphrase, parameters, self._read())
             self._write(document)
             # The old passphrase must open nothing, so the version that it opened is not kept.
             self._write(document)
 
-    def _change(self, change: Callable[[Mapping[str, str]], Mapping[str, str]]) -> None:
+    def _change(self, change: Callable[[Document], Document]) -> None:
         with _Locked(self._lock, self._folder):
-            document = self._read()
-            slots = change(document.slots)
-            if len(slots) > SLOTS_MAX:
+            document = change(self._read())
+            if len(document.slots) > SLOTS_MAX:
                 raise KeystoreError(
                     f"the keystore holds {SLOTS_MAX} keys, and that is the most", "remove some"
                 )
-            self._write(self._sealed(replace(document, slots=slots)))
+            self._write(self._sealed(document))
 
     def _read(self) -> Document:
         document = load_document(self._folder)
@@ -190,14 +233,15 @@ class Keystore:
         return replace(document, seal=seal)
 
     def _wrapped(
-        self, passphrase: Secret, parameters: Argon2Parameters | None, slots: Mapping[str, str]
+        self, passphrase: Secret, parameters: Argon2Parameters | None, holding: Document | None
     ) -> Document:
         document = Document(
             parameters=parameters if parameters is not None else suggested_parameters(),
             salt=base64.urlsafe_b64encode(os.urandom(SALT_BYTES)).decode(),
             wrapped_key="",
-            slots=slots,
+            slots={} if holding is None else holding.slots,
             seal="",
+            checks={} if holding is None else holding.checks,
         )
         document.parameters.check()
         wrapped_key = _key_of_passphrase(document, passphrase).encrypt(self._key).decode()
@@ -272,6 +316,15 @@ def _check_mode(slot: Slot, mode: str) -> None:
             f"{slot.name} is a {slot.mode} key and cannot be used for {mode}",
             replace(slot, mode=mode).adding,
         )
+
+
+def _check_present(document: Document, slot: str) -> None:
+    if slot not in document.slots:
+        raise KeystoreError(f"the keystore has no {slot}", "`tradebot keys list` shows what it has")
+
+
+def _without(found: Mapping[str, _Kept], slot: str) -> dict[str, _Kept]:
+    return {name: kept for name, kept in found.items() if name != slot}
 
 
 def _refuse_existing(folder: Path) -> None:

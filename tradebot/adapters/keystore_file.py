@@ -9,7 +9,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -98,14 +98,36 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeyCheck:
+    """What the exchange said that a key may do, and when. None: it did not tell."""
+
+    checked_at_ms: int
+    may_trade: bool | None
+    may_withdraw: bool | None
+    may_transfer: bool | None
+    ip_restricted: bool | None
+
+    def __post_init__(self) -> None:
+        answers = (self.may_trade, self.may_withdraw, self.may_transfer, self.ip_restricted)
+        if type(self.checked_at_ms) is not int or not 0 <= self.checked_at_ms < 1 << 53:
+            raise ValueError(f"checked_at_ms is {self.checked_at_ms!r}")
+        if not all(answer is None or type(answer) is bool for answer in answers):
+            raise ValueError(f"an answer is neither True, False nor None: {answers!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """The file, parsed. `wrapped_key`, the slots' values and `seal` are Fernet tokens."""
+    """The file, parsed. `wrapped_key`, the slots' values and `seal` are Fernet tokens.
+
+    `checks` can be read without the passphrase, as the slots' names can; the seal covers both.
+    """
 
     parameters: Argon2Parameters
     salt: str
     wrapped_key: str
     slots: Mapping[str, str]
     seal: str
+    checks: Mapping[str, KeyCheck] = field(default_factory=dict)
 
     def header(self) -> dict[str, Any]:
         """Return what the derivation of the key is bound to."""
@@ -114,7 +136,7 @@ class Document:
     def sealed_hash(self) -> str:
         """Return the hash of everything but the seal."""
         body = {"header": self.header(), "key": self.wrapped_key, "slots": dict(self.slots)}
-        return hashlib.sha256(canonical(body)).hexdigest()
+        return hashlib.sha256(canonical({**body, **self._checks()})).hexdigest()
 
     def encode(self) -> bytes:
         """Return the one text that stands for this document."""
@@ -123,8 +145,14 @@ class Document:
             "wrapped_key": self.wrapped_key,
             "slots": dict(self.slots),
             "seal": self.seal,
+            **self._checks(),
         }
         return (json.dumps(body, indent=1, sort_keys=True) + "\n").encode()
+
+    def _checks(self) -> dict[str, Any]:
+        # Left out where there is none: keystores from before there were checks stay as they are.
+        checks = {slot: asdict(check) for slot, check in self.checks.items()}
+        return {"checks": checks} if checks else {}
 
 
 def canonical(content: Mapping[str, Any]) -> bytes:
@@ -143,6 +171,15 @@ def slot_names(folder: Path) -> tuple[str, ...]:
     Raises KeystoreError when there is no keystore, or one that is damaged or not private.
     """
     return tuple(sorted(load_document(folder).slots))
+
+
+def key_checks(folder: Path) -> dict[str, KeyCheck | None]:
+    """Return each key's last check, by slot, without the passphrase and so without proof.
+
+    Raises KeystoreError as `slot_names` does.
+    """
+    document = load_document(folder)
+    return {slot: document.checks.get(slot) for slot in sorted(document.slots)}
 
 
 def load_document(folder: Path) -> Document:
@@ -176,12 +213,14 @@ def _parse(data: bytes) -> Document | None:
             wrapped_key=content["wrapped_key"],
             slots=content["slots"],
             seal=content["seal"],
+            checks={slot: KeyCheck(**each) for slot, each in content.get("checks", {}).items()},
         )
         tokens = (document.salt, document.wrapped_key, document.seal, *document.slots.values())
         is_sound = (
             all(_is_canonical_base64(token) for token in tokens)
             and len(base64.urlsafe_b64decode(document.salt)) == SALT_BYTES
             and all(Slot.parse(name).name == name for name in document.slots)
+            and document.checks.keys() <= document.slots.keys()
             # One text only: other spaces or another order would be a change that nothing covers.
             and document.encode() == data
         )
