@@ -89,6 +89,7 @@ def _candles_closed(state: State, event: ev.CandlesClosed) -> State:
     closed_at = event.closed_at
     every = event.closes.keys() >= feed.closes.keys()
     closes = event.closes if every else {**feed.closes, **event.closes}
+    times = dict.fromkeys(event.closes, closed_at)
     marks = track.marked(state.marks, marked_equity(state, closes), closed_at)
     week = state.stage
     if closed_at >= week.week_begins + stage.WEEK_MS:
@@ -105,7 +106,7 @@ def _candles_closed(state: State, event: ev.CandlesClosed) -> State:
             # A candle of another market may come late: what is decided stays decided.
             max(feed.latest, closed_at),
             closes,
-            {**feed.closed_at, **dict.fromkeys(event.closes, closed_at)},
+            times if every else {**feed.closed_at, **times},
             event.exposures if every else {**feed.exposures, **event.exposures},
             refused,
             spent,

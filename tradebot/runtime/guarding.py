@@ -109,7 +109,8 @@ class Guard:
     def hear(self, event: ev.Event, state: State) -> None:
         """Take in what has just been recorded."""
         self._watch.hear(event, state)
-        self._watch.closed.clear()  # The report has use for them, a clock has none.
+        if self._watch.closed:
+            self._watch.closed.clear()  # The report has use for them, a clock has none.
         if isinstance(event, ev.CancelSent):
             self._cancels[event.order_id] = event.at
         if isinstance(event, ev.PositionAdjusted):
@@ -168,7 +169,8 @@ class Guard:
             self._each(sorted(self._session.state.positions), self._seek_target, failed)
         if self._bare or self._session.state.locks:
             self._lift()
-        self._forget_cancels()
+        if self._cancels:
+            self._forget_cancels()
         if failed:
             raise failed[0]
 
@@ -274,9 +276,8 @@ class Guard:
         self._session.pursue(lambda state: question(state, time=now))
 
     def _forget_cancels(self) -> None:
-        if self._cancels:
-            unsettled = self._session.state.orders.unsettled
-            self._cancels = {key: at for key, at in self._cancels.items() if key in unsettled}
+        unsettled = self._session.state.orders.unsettled
+        self._cancels = {key: at for key, at in self._cancels.items() if key in unsettled}
 
     def _unwanted_markets(self) -> list[str]:
         """Return the markets of which something is held that a signal has ended.

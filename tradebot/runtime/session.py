@@ -17,6 +17,7 @@ from tradebot.engine.controls.refusal import ALL_WELL, Outside
 from tradebot.engine.decide import decide
 from tradebot.engine.settings import Rules
 from tradebot.engine.state import State
+from tradebot.engine.track import Marks, Track
 from tradebot.errors import ExchangeUnavailable
 from tradebot.model import event as ev
 from tradebot.model.account import TradingState
@@ -58,6 +59,8 @@ class Session:
         self._latch = latch
         self._tell = tell
         self.outside = ALL_WELL
+        # What the limits on losses were last judged by.
+        self._judged: tuple[Marks | None, Track | None] = (None, None)
         self._gap = replace(ALL_WELL, is_contiguous=False)
         self._settler = Settler(self, broker, clock)
         self._carrier = Carrier(
@@ -137,24 +140,21 @@ class Session:
         Return of each market whether the candle before this one was decided.
         """
         previous, scales, now = self.state.feed.closed_at, self.state.scales, self._clock.now_ms()
-        contiguous: dict[str, bool] = {}
-        closes: dict[str, Decimal] = {}
-        for name, candle in candles.items():
-            contiguous[name] = previous.get(name, candle.opened_at) == candle.opened_at
-            closes[name] = scales[name].price_decimal(candle.close)
-        self.record(
-            [
-                ev.CandlesClosed(
-                    at=now,
-                    closed_at=closed_at,
-                    closes=closes,
-                    exposures=dict(exposures),
-                    missed=missed,
-                )
-            ]
+        contiguous = {
+            name: previous.get(name, candle.opened_at) == candle.opened_at
+            for name, candle in candles.items()
+        }
+        closes = {name: scales[name].price_decimal(each.close) for name, each in candles.items()}
+        closed = ev.CandlesClosed(
+            at=now, closed_at=closed_at, closes=closes, exposures=dict(exposures), missed=missed
         )
-        if is_reached(self.state, self._rules, now):
-            self.record(newly_tripped(self.state, self._rules, at=now))
+        self.record([closed])
+        marks, track = self.state.marks, self.state.track
+        # While neither has changed, what was not reached is not reached.
+        if marks is not self._judged[0] or track is not self._judged[1]:
+            self._judged = marks, track
+            if is_reached(self.state, self._rules, now):
+                self.record(newly_tripped(self.state, self._rules, at=now))
         return contiguous
 
     def hear_outside(self, outside: Outside) -> None:
