@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from tradebot.candles import CandleTable
+    from tradebot.sandbox.auth import KeyRights
     from tradebot.sandbox.book import Book
     from tradebot.sandbox.faults_plan import FaultPlan
     from tradebot.sandbox.server import SandboxServer
@@ -26,6 +27,11 @@ app = typer.Typer(
 SCHEMA = "tradebot.sandbox/1"
 INTERRUPTED = 130
 
+FeeCoinPrice = Annotated[
+    str | None, typer.Option(help="Coin that pays the fees while it lasts, at a price: BNB=600.")
+]
+Rights = Annotated[str, typer.Option(help="What is told of the key: see docs/faults.md.")]
+
 
 class How(NamedTuple):
     """In what way the exchange is served."""
@@ -33,6 +39,7 @@ class How(NamedTuple):
     speed: str
     is_synthetic: bool
     faults: dict[str, object] | None
+    key_rights: KeyRights
 
 
 class Costs(NamedTuple):
@@ -68,10 +75,7 @@ def serve(
         typer.Option(help="Opening balance, such as USDT=10000. [default: 10000 of each quote]"),
     ] = None,
     fee: Annotated[str, typer.Option(help="Fee of a trade, as a fraction.")] = "0.001",
-    fee_coin: Annotated[
-        str | None,
-        typer.Option(help="Coin that pays the fees while it lasts, at a price: BNB=600."),
-    ] = None,
+    fee_coin: FeeCoinPrice = None,
     slippage: Annotated[str, typer.Option(help="Half the spread, as a fraction.")] = "0.0005",
     api_key: Annotated[str | None, typer.Option(help="[default: made from the seed]")] = None,
     secret: Annotated[str | None, typer.Option(help="[default: made from the seed]")] = None,
@@ -81,6 +85,7 @@ def serve(
     faults: Annotated[
         Path | None, typer.Option(help="Fail on purpose, as this file says: see docs/faults.md.")
     ] = None,
+    key_rights: Rights = "trade",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Serve the local exchange until Ctrl-C: candles from files, or a made-up market."""
@@ -95,8 +100,8 @@ def serve(
     tables = _tables(candles or [], symbol or [], timeframe, seed, now_ms)
     book = _book(tables, parse_cash(cash or []), Costs(fee, slippage, fee_coin), now_ms, record)
     plan = None if faults is None else read_faults(faults, book)
-    how = How(speed, not candles, _told(plan, faults))
-    with _served(book, keys, port, pace, plan) as (server, url):
+    how = How(speed, not candles, _told(plan, faults), _rights(key_rights))
+    with _served(book, keys, port, pace, plan, how.key_rights) as (server, url):
         _tell(url, keys, book, how, as_json=as_json)
         keep_time(server, clock, pace, max(int(table.closed_at[-1]) for table in tables))
 
@@ -156,6 +161,12 @@ def _check_together(faults: Path | None, record: Path | None) -> None:
         )
 
 
+def _rights(text: str) -> KeyRights:
+    from tradebot.sandbox.standalone import parse_key_rights
+
+    return parse_key_rights(text)
+
+
 def _told(plan: FaultPlan | None, path: Path | None) -> dict[str, object] | None:
     """Return what is told of the faults; None where there are none."""
     if plan is None:
@@ -166,7 +177,12 @@ def _told(plan: FaultPlan | None, path: Path | None) -> dict[str, object] | None
 
 @contextmanager
 def _served(
-    book: Book, keys: Keys, port: int, speed: Fraction | None, faults: FaultPlan | None
+    book: Book,
+    keys: Keys,
+    port: int,
+    speed: Fraction | None,
+    faults: FaultPlan | None,
+    key_rights: KeyRights,
 ) -> Iterator[tuple[SandboxServer, str]]:
     """Serve `book`; Ctrl-C ends it with exit code 130."""
     from tradebot.cli.output import note
@@ -181,6 +197,7 @@ def _served(
         is_time_checked=speed == 1,
         is_stepped=speed is None,
         faults=faults,
+        key_rights=key_rights,
     )
     url = server.start()
     try:

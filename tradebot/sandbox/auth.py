@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 
 from tradebot.sandbox.listing import SandboxRejection
 from tradebot.sandbox.parameters import Parameters
@@ -20,6 +21,20 @@ SIGNED_NAMES = frozenset({"timestamp", "recvWindow", "signature"})
 
 _SIGNATURE = re.compile(r"(^|&)signature=[^&]*")
 _KEY = re.compile(r"[A-Za-z0-9_-]{8,128}", re.ASCII)
+
+
+class KeyRights(StrEnum):
+    """What is told of the key: rights good and bad, then answers that tell nothing."""
+
+    TRADE = "trade"
+    READ = "read"
+    WITHDRAW = "withdraw"
+    TRANSFER = "transfer"
+    ANYWHERE = "anywhere"
+    PARTIAL = "partial"
+    MALFORMED = "malformed"
+    FORBIDDEN = "forbidden"
+    ABSENT = "absent"
 
 
 @dataclass(frozen=True, slots=True, repr=False)

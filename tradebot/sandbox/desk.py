@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from copy import copy
 
-from tradebot.sandbox.auth import Account
+from tradebot.sandbox.auth import Account, KeyRights
 from tradebot.sandbox.book import Book
 from tradebot.sandbox.listing import Listing, SandboxRejection
 from tradebot.sandbox.parameters import SYMBOL, Parameters
@@ -38,7 +38,7 @@ class Desk:
     """The exchange behind the endpoints. `is_stepped`: time passes by request only.
 
     `statuses` tells markets that do not trade, "" one that is no longer listed; `shown` which
-    candles are told: both are for faults.
+    candles are told: both are for faults. `key_rights` is what is told of the key.
     """
 
     def __init__(self, book: Book, account: Account, *, is_stepped: bool = False) -> None:
@@ -51,6 +51,7 @@ class Desk:
         self.posts_by_client_id: Counter[str] = Counter()
         self.statuses: dict[str, str] = {}
         self.shown = shows_all
+        self.key_rights = KeyRights.TRADE
         self._listings = {
             item.market.base + item.market.quote: item for item in book.listings.values()
         }

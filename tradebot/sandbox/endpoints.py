@@ -19,6 +19,8 @@ from tradebot.sandbox.parameters import Parameters
 Handler = Callable[[Desk, Parameters], object]
 
 PREFIX = "/api/v3/"
+# Binance has this one elsewhere, where its testnet has nothing.
+KEY_PATH = "/sapi/v1/account/apiRestrictions"
 
 # HTTP statuses of codes whose status is not 400. Source: Binance spot API, "HTTP Return Codes".
 STATUS_OF_CODE = {-2014: 401, -2015: 401}
@@ -102,6 +104,7 @@ ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("GET", "depth"): _public(routes_public.depth, 5, "symbol limit"),
     ("GET", "account"): _signed(routes_account.account, 20, "omitZeroBalances"),
     ("GET", "account/commission"): _signed(routes_account.commission, 20, "symbol"),
+    ("GET", KEY_PATH): _signed(routes_account.key_restrictions, 1),
     ("GET", "order"): _signed(routes_account.query_order, 4, "symbol orderId origClientOrderId"),
     ("GET", "openOrders"): _signed(routes_account.open_orders, 6, "symbol"),
     ("GET", "allOrders"): _signed(routes_account.all_orders, 20, f"{_PAGE} orderId"),
@@ -178,7 +181,7 @@ def error_text(code: int, message: str) -> str:
 
 
 def _endpoint(request: Request) -> Endpoint | None:
-    if not request.path.startswith(PREFIX):
+    if not request.path.startswith((PREFIX, KEY_PATH)):
         return None
     return ENDPOINTS.get((request.method, request.path.removeprefix(PREFIX)))
 

@@ -7,7 +7,8 @@ from itertools import islice
 from typing import TypeVar
 
 from tradebot.model.timeframe import DAY_MS
-from tradebot.sandbox.desk import Desk
+from tradebot.sandbox.auth import KeyRights
+from tradebot.sandbox.desk import Answer, Desk
 from tradebot.sandbox.listing import BookOrder, BookTrade, Listing, SandboxRejection
 from tradebot.sandbox.parameters import Parameters
 from tradebot.sandbox.rules_wire import PERMISSIONS
@@ -48,6 +49,36 @@ def account(desk: Desk, parameters: Parameters) -> Fields:
         "permissions": list(PERMISSIONS),
         "uid": 1,
     }
+
+
+def key_restrictions(desk: Desk, parameters: Parameters) -> Fields | Answer:
+    """Answer with what the key may do; the rights themselves bind nothing here."""
+    rights = desk.key_rights
+    if rights is KeyRights.ABSENT:
+        unsupported = {"code": -1020, "msg": "This operation is not supported."}
+        return Answer(unsupported, status=404)
+    if rights is KeyRights.FORBIDDEN:
+        return Answer(status=403, text="<html><body>403 Forbidden</body></html>")
+    told: Fields = {
+        "ipRestrict": rights is not KeyRights.ANYWHERE,
+        "createTime": 1_700_000_000_000,
+        "enableReading": True,
+        "enableWithdrawals": rights is KeyRights.WITHDRAW,
+        "enableInternalTransfer": False,
+        "enableMargin": False,
+        "enableFutures": False,
+        "permitsUniversalTransfer": rights is KeyRights.TRANSFER,
+        "enableVanillaOptions": False,
+        "enableFixApiTrade": False,
+        "enableFixReadOnly": False,
+        "enableSpotAndMarginTrading": rights is not KeyRights.READ,
+        "enablePortfolioMarginTrading": False,
+    }
+    if rights is KeyRights.PARTIAL:
+        del told["enableWithdrawals"]
+    if rights is KeyRights.MALFORMED:
+        return {name: str(value) for name, value in told.items()}
+    return told
 
 
 def commission(desk: Desk, parameters: Parameters) -> Fields:

@@ -16,7 +16,7 @@ from typing import TypeVar
 from aiohttp import web
 
 from tradebot.errors import InvariantError, UsageError
-from tradebot.sandbox.auth import Account
+from tradebot.sandbox.auth import Account, KeyRights
 from tradebot.sandbox.book import Book
 from tradebot.sandbox.desk import Desk
 from tradebot.sandbox.endpoints import Request, Written, answer
@@ -51,9 +51,11 @@ class SandboxServer:
         is_time_checked: bool = True,
         is_stepped: bool = False,
         faults: FaultPlan | None = None,
+        key_rights: KeyRights = KeyRights.TRADE,
     ) -> None:
         account = Account(api_key, secret, is_time_checked=is_time_checked)
         self._desk = Desk(book, account, is_stepped=is_stepped)
+        self._desk.key_rights = key_rights
         self._faults = None if faults is None else Faults(faults, self._desk)
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._port = port
@@ -171,20 +173,37 @@ class SandboxServer:
         if (method, path) == ("GET", "/sandbox/status"):
             failed = NO_FAULTS if self._faults is None else self._faults.status()
             return Written(200, json.dumps({**_status(desk), **failed}), 0)
+        if (method, path) == ("POST", "/sandbox/key"):
+            return self._told_of_key(_sent(body, "rights"))
         if (method, path) != ("POST", "/sandbox/advance"):
-            return _refused(404, "the sandbox has GET /sandbox/status and POST /sandbox/advance")
+            return _refused(
+                404, "the sandbox has GET /sandbox/status, POST /sandbox/advance and /sandbox/key"
+            )
         if not desk.is_stepped:
             return _refused(400, "time passes by itself here; start the sandbox with --speed step")
-        try:
-            to = json.loads(body)["to"]
-        except (ValueError, KeyError, TypeError):
-            to = None
+        to = _sent(body, "to")
         if not isinstance(to, int) or isinstance(to, bool):
             return _refused(400, 'send {"to": <UTC milliseconds>}')
         if to < desk.book.now:
             return _refused(400, f"time does not run backwards: it is {desk.book.now}")
         self._advance(to)
         return Written(200, json.dumps({"now": desk.book.now}), 0)
+
+    def _told_of_key(self, rights: object) -> Written:
+        """Let another thing be told of the key from now on."""
+        if rights not in list(KeyRights):
+            known = ", ".join(KeyRights)
+            return _refused(400, f'send {{"rights": "trade"}}, or another of {known}')
+        self._desk.key_rights = KeyRights(str(rights))
+        return Written(200, json.dumps({"rights": rights}), 0)
+
+
+def _sent(body: str, name: str) -> object:
+    """Return a value of the JSON object that was sent; None where it is not there."""
+    try:
+        return json.loads(body)[name]
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _status(desk: Desk) -> dict[str, object]:

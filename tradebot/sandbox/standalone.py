@@ -16,6 +16,7 @@ from tradebot.candles import CandleTable
 from tradebot.errors import UsageError
 from tradebot.model.money import PPM, parse_decimal, to_ppm
 from tradebot.model.timeframe import floor_to_timeframe
+from tradebot.sandbox.auth import KeyRights
 from tradebot.sandbox.book import Book
 from tradebot.sandbox.listing import FeeCoin
 from tradebot.sandbox.replay import market_for, open_book
@@ -109,6 +110,15 @@ def parse_fee_coin(text: str) -> FeeCoin:
     if not coin.asset or coin.price <= 0:
         raise UsageError(f"{text!r} is no coin with a price", "write it as BNB=600")
     return coin
+
+
+def parse_key_rights(text: str) -> KeyRights:
+    """Return what is to be told of the key. Raises UsageError."""
+    try:
+        return KeyRights(text)
+    except ValueError:
+        known = f"one of {', '.join(KeyRights)}"
+        raise UsageError(f"{text!r} is nothing that can be told of a key", known) from None
 
 
 def parse_fraction(text: str) -> int:
