@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tradebot.adapters.clock import VirtualClock
 from tradebot.adapters.keystore import Keystore
-from tradebot.adapters.keystore_file import Argon2Parameters
+from tradebot.adapters.keystore_file import Argon2Parameters, KeyCheck
 from tradebot.adapters.redact import Secret
 from tradebot.errors import KeystoreError
 
@@ -14,6 +15,13 @@ CHEAP = Argon2Parameters(memory_kib=19 * 1024, iterations=2, lanes=1)
 PASSPHRASE = Secret("correct horse battery")
 FIELDS = {"api_key": Secret("key-7f3a9c"), "secret": Secret("secret-51b2e8")}
 SLOT = "binance/testnet/main"
+SOUND = KeyCheck(
+    checked_at_ms=1_795_000_000_000,
+    may_trade=True,
+    may_withdraw=False,
+    may_transfer=False,
+    ip_restricted=None,
+)
 
 
 def keystore_in(folder: Path) -> Path:
@@ -22,9 +30,9 @@ def keystore_in(folder: Path) -> Path:
     return folder
 
 
-def opened(folder: Path) -> Keystore:
-    """Unlock the keystore of `keystore_in`."""
-    return Keystore.open(folder, PASSPHRASE)
+def opened(folder: Path, passphrase: Secret = PASSPHRASE) -> Keystore:
+    """Unlock the keystore of `keystore_in`; delays after wrong passphrases take no time."""
+    return Keystore.open(folder, passphrase, clock=VirtualClock(0))
 
 
 def document_of(folder: Path) -> dict[str, dict[str, object]]:
@@ -42,6 +50,6 @@ def write_document(folder: Path, content: object) -> None:
 def refusal(folder: Path, passphrase: Secret = PASSPHRASE) -> KeystoreError:
     """Return why the keystore does not give its key out."""
     with pytest.raises(KeystoreError) as caught:
-        Keystore.open(folder, passphrase).get(SLOT, "testnet")
+        opened(folder, passphrase).get(SLOT, "testnet")
     assert caught.value.exit_code == 4
     return caught.value

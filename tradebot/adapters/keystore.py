@@ -18,6 +18,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from filelock import FileLock, Timeout
 
+from tradebot.adapters.clock import WallClock
 from tradebot.adapters.files import check_private_folder, read_private, write_atomically
 from tradebot.adapters.keystore_file import (
     KEYSTORE_NAME,
@@ -34,12 +35,15 @@ from tradebot.adapters.keystore_file import (
     suggested_parameters,
 )
 from tradebot.adapters.redact import SECRET_LENGTH_MIN, Redactor, Secret
+from tradebot.adapters.unlock_delay import UnlockDelay
 from tradebot.errors import KeystoreError
+from tradebot.ports import Clock
 
 # Fields that say where and to whom, not what is secret: masking a port would mask numbers in logs.
 OPEN_FIELDS: Final = frozenset({"host", "port", "security", "username", "sender", "recipients"})
 PASSPHRASE_LENGTH_MIN: Final = 8
 _LOCK_SECONDS: Final = 10
+_DERIVED_BYTES: Final = 32
 _Kept = TypeVar("_Kept")
 
 
@@ -88,19 +92,24 @@ class Keystore:
 
     @classmethod
     def open(
-        cls, folder: Path, passphrase: Secret, *, redactor: Redactor | None = None
+        cls,
+        folder: Path,
+        passphrase: Secret,
+        *,
+        redactor: Redactor | None = None,
+        clock: Clock | None = None,
+        on_wait: Callable[[int], None] | None = None,
     ) -> "Keystore":
         """Unlock the keystore in `folder`. Raises KeystoreError.
 
-        The answer to a wrong passphrase and to a changed file is the same.
+        The answer to a wrong passphrase and to a changed file is the same, and after each the next
+        one takes longer, on `clock`; `on_wait` is told the seconds.
         """
         document = load_document(folder)
-        try:
-            key = _key_of_passphrase(document, passphrase).decrypt(document.wrapped_key)
-        except InvalidToken:
-            _refuse(folder / KEYSTORE_NAME)
-        store = cls(folder, key, redactor)
-        store._verify(document)
+        delay = UnlockDelay(folder, clock if clock is not None else WallClock(), on_wait)
+        with delay.attempt():
+            store = cls(folder, _data_key(folder, document, passphrase), redactor)
+            store._verify(document)
         return store
 
     def slots(self) -> tuple[str, ...]:
@@ -288,10 +297,17 @@ class _Locked:
         self._lock.release()
 
 
+def _data_key(folder: Path, document: Document, passphrase: Secret) -> bytes:
+    try:
+        return _key_of_passphrase(document, passphrase).decrypt(document.wrapped_key)
+    except InvalidToken:
+        _refuse(folder / KEYSTORE_NAME)
+
+
 def _key_of_passphrase(document: Document, passphrase: Secret) -> Fernet:
     kdf = Argon2id(
         salt=base64.urlsafe_b64decode(document.salt),
-        length=32,
+        length=_DERIVED_BYTES,
         iterations=document.parameters.iterations,
         lanes=document.parameters.lanes,
         memory_cost=document.parameters.memory_kib,
@@ -299,7 +315,14 @@ def _key_of_passphrase(document: Document, passphrase: Secret) -> Fernet:
     )
     # The same letters typed on another machine may arrive as other code points.
     text = unicodedata.normalize("NFC", passphrase.reveal())
-    return Fernet(base64.urlsafe_b64encode(kdf.derive(text.encode("utf-8", "surrogatepass"))))
+    typed, derived = bytearray(text, "utf-8", "surrogatepass"), bytearray(_DERIVED_BYTES)
+    try:
+        kdf.derive_into(typed, derived)  # type: ignore[arg-type]  # any buffer will do
+        return Fernet(base64.urlsafe_b64encode(derived))
+    finally:
+        # What can be wiped; texts, and what the libraries keep, cannot.
+        typed[:] = bytes(len(typed))
+        derived[:] = bytes(len(derived))
 
 
 def _check_passphrase(passphrase: Secret) -> None:

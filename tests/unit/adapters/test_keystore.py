@@ -18,6 +18,7 @@ from tests.support.keystores import (
     FIELDS,
     PASSPHRASE,
     SLOT,
+    SOUND,
     document_of,
     keystore_in,
     opened,
@@ -82,7 +83,8 @@ def test_names_are_readable_without_the_passphrase(folder: Path) -> None:
 def test_files_are_private(folder: Path) -> None:
     opened(folder).put("kraken/live/main", FIELDS, "live")
     modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()}
-    assert modes == dict.fromkeys(("keystore.json", "keystore.json.bak", "keystore.lock"), 0o600)
+    names = ("keystore.json", "keystore.json.bak", "keystore.lock", "unlock.lock")
+    assert modes == dict.fromkeys(names, 0o600)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
@@ -172,18 +174,24 @@ def quick_key(document: keystore_file.Document, passphrase: Secret) -> Fernet:
     return Fernet(base64.urlsafe_b64encode(hashlib.sha256(text).digest()))
 
 
-def test_every_single_bit_flip_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("bits", [1, pytest.param(8, marks=pytest.mark.long)])
+def test_every_single_bit_flip_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bits: int
+) -> None:
+    """One bit of each byte, another one from byte to byte; in the longer suites every bit."""
     monkeypatch.setattr(keystore_module, "_key_of_passphrase", quick_key)
     folder = tmp_path / "keystore"
     keystore_in(folder)
+    opened(folder).put("kraken/live/main", FIELDS, "live", check=SOUND)
     path = folder / "keystore.json"
     sound = path.read_bytes()
-    for bit in range(len(sound) * 8):
-        flipped = bytearray(sound)
-        flipped[bit // 8] ^= 1 << (bit % 8)
-        path.write_bytes(flipped)
-        with pytest.raises(KeystoreError):
-            Keystore.open(folder, PASSPHRASE)
+    for place in range(len(sound)):
+        for turn in range(bits):
+            flipped = bytearray(sound)
+            flipped[place] ^= 1 << (place + turn) % 8
+            path.write_bytes(flipped)
+            with pytest.raises(KeystoreError):
+                opened(folder)
     path.write_bytes(sound)
     assert opened(folder).get(SLOT, "testnet") == FIELDS
 
@@ -237,7 +245,7 @@ def test_changing_the_set_of_slots_is_refused(
     content["slots"] = change(content["slots"])
     write_document(folder, content)
     with pytest.raises(KeystoreError, match=WRONG):
-        Keystore.open(folder, PASSPHRASE)
+        opened(folder)
 
 
 def test_an_open_keystore_notices_that_the_file_was_changed(folder: Path) -> None:
@@ -348,7 +356,7 @@ def test_a_new_passphrase_opens_and_the_old_one_opens_nothing_any_more(folder: P
     store = opened(folder)
     store.change_passphrase(Secret("another passphrase"), parameters=CHEAP)
     assert store.get(SLOT, "testnet") == FIELDS
-    assert Keystore.open(folder, Secret("another passphrase")).get(SLOT, "testnet") == FIELDS
+    assert opened(folder, Secret("another passphrase")).get(SLOT, "testnet") == FIELDS
     with pytest.raises(KeystoreError, match=WRONG):
         opened(folder)
     shutil.copy(folder / "keystore.json.bak", folder / "keystore.json")

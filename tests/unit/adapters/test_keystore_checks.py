@@ -10,22 +10,16 @@ from tests.support.keystores import (
     FIELDS,
     PASSPHRASE,
     SLOT,
+    SOUND,
     document_of,
     keystore_in,
     opened,
     write_document,
 )
-from tradebot.adapters.keystore_file import KeyCheck, key_checks
+from tradebot.adapters.keystore_file import key_checks
 from tradebot.adapters.redact import Secret
 from tradebot.errors import KeystoreError
 
-SOUND = KeyCheck(
-    checked_at_ms=1_795_000_000_000,
-    may_trade=True,
-    may_withdraw=False,
-    may_transfer=False,
-    ip_restricted=None,
-)
 WRITTEN = asdict(SOUND)
 
 
