@@ -1,0 +1,47 @@
+"""What is mutated, and the quick tests that must notice."""
+
+from dataclasses import dataclass
+from fnmatch import fnmatch
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Modules that are judged together, and the tests that cover them, as patterns of paths."""
+
+    name: str
+    modules: tuple[str, ...]
+    tests: tuple[str, ...]
+
+    def holds(self, module: str) -> bool:
+        """Return whether a module, by its dotted name, is one of the group's."""
+        path = f"{module.replace('.', '/')}.py"
+        return any(fnmatch(path, each) for each in self.modules)
+
+
+GATE = Group(
+    "gate",
+    (
+        "tradebot/engine/risk.py",
+        "tradebot/engine/controls/*.py",
+        "tradebot/engine/track.py",
+        "tradebot/engine/stage.py",
+        "tradebot/engine/sizing.py",
+    ),
+    (
+        "tests/unit/engine/controls",
+        "tests/unit/engine/test_risk.py",
+        "tests/unit/engine/test_order_id.py",
+        "tests/unit/engine/test_compare_other_bot.py",
+        "tests/unit/engine/test_track.py",
+        "tests/unit/engine/test_track_orders.py",
+        "tests/unit/engine/test_stage.py",
+        "tests/unit/engine/test_sizing.py",
+        "tests/property/test_losses.py",
+    ),
+)
+LATCH = Group(
+    "latch",
+    ("tradebot/adapters/latch.py", "tradebot/runtime/kill_latch.py"),
+    ("tests/unit/adapters/test_latch.py", "tests/unit/runtime/test_kill_latch.py"),
+)
+GROUPS = (GATE, LATCH)
