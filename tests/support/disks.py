@@ -1,9 +1,15 @@
-"""A disk without space, for this process and for a moment."""
+"""A disk without space, or one that lets nothing go, for this process and for a moment."""
 
+import errno
+import os
 import resource
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Never
+
+import pytest
 
 
 @contextmanager
@@ -17,3 +23,12 @@ def full_disk() -> Iterator[None]:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)
+
+
+def keep_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no file be removed: root may remove all there is, so the refusal is put in its way."""
+
+    def refuse(path: Path, missing_ok: bool = False) -> Never:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    monkeypatch.setattr(Path, "unlink", refuse)

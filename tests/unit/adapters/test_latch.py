@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.disks import full_disk
+from tests.support.disks import full_disk, keep_everything
 from tradebot.adapters.clock import VirtualClock
-from tradebot.adapters.latch import FileLatch, LatchState
+from tradebot.adapters.latch import FileLatch, HaltResult, LatchState
 
 NOW_MS = 1_700_000_000_000
 
@@ -96,6 +96,37 @@ def test_halting_a_folder_that_does_not_exist_leaves_it_halted_not_new(tmp_path:
     assert not latch.is_new()
 
 
+def test_folder_of_any_depth_is_made_by_the_first_word(tmp_path: Path) -> None:
+    halted = FileLatch(tmp_path / "a" / "logs" / "latch", VirtualClock(NOW_MS))
+    assert halted.halt("before the first start") == HaltResult(True, True, "")
+    armed = FileLatch(tmp_path / "b" / "logs" / "latch", VirtualClock(NOW_MS))
+    armed.arm("first start")
+    assert armed.is_armed()
+
+
+def test_note_that_leads_nowhere_still_halts(tmp_path: Path) -> None:
+    latch = latch_in(tmp_path)
+    latch.arm("start")
+    (latch.folder / "HALTED").symlink_to(tmp_path / "nowhere")
+    assert not latch.is_armed()
+    assert latch.halt("tradebot kill") == HaltResult(True, True, "")
+
+
+def test_halt_of_a_disk_that_lets_nothing_go_says_that_it_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    latch = latch_in(tmp_path)
+    latch.arm("start")
+    keep_everything(monkeypatch)
+    with full_disk():
+        result = latch.halt("tradebot kill")
+    assert (result.is_halted, result.is_noted) == (False, False)
+    assert result.problem == (
+        f"{latch.folder}/ARMED cannot be removed: Read-only file system; "
+        f"{latch.folder}/HALTED cannot be written: File too large"
+    )
+
+
 def test_a_full_disk_does_not_keep_it_from_halting(tmp_path: Path) -> None:
     latch = latch_in(tmp_path)
     latch.arm("start")
@@ -148,6 +179,14 @@ def test_a_token_that_cannot_be_read_does_not_arm(tmp_path: Path, token: bytes) 
     (latch.folder / "ARMED").write_bytes(token)
     assert not latch.is_armed()
     assert latch.state() == LatchState(False, "the file ARMED cannot be read", None)
+
+
+@pytest.mark.parametrize(("size", "arms"), [(64 * 1024, True), (64 * 1024 + 1, False)])
+def test_token_is_read_up_to_its_greatest_size(tmp_path: Path, size: int, arms: bool) -> None:
+    latch = latch_in(tmp_path)
+    latch.arm("start")
+    (latch.folder / "ARMED").write_bytes(b'{"reason": "x", "at": 1}'.ljust(size))
+    assert latch.is_armed() is arms
 
 
 def test_a_symbolic_link_does_not_arm(tmp_path: Path) -> None:
