@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from tests.support.builders import BTC, ETH, d, intent, market, order, position, rules, state_with
+from tradebot.engine.controls import refusal
 from tradebot.engine.controls.refusal import Outside
 from tradebot.engine.risk import review
 from tradebot.engine.settings import Rules
@@ -39,6 +40,13 @@ def test_approved_order_carries_its_intent_unchanged() -> None:
     ruling = review(state_with(), wanted, rules())
     assert isinstance(ruling, Approved)
     assert ruling.intent is wanted
+
+
+def test_refusal_carries_its_intent_unchanged_and_names_its_market() -> None:
+    wanted = intent(market="binance:BTC/USDT:USDT")
+    told = refusal.refused(wanted, "a_limit", 1, 2, "why")
+    assert told.intent is wanted
+    assert told.message == "BTC/USDT:USDT: why"
 
 
 def test_nothing_passes_while_trading_is_halted() -> None:

@@ -45,13 +45,30 @@ def test_a_trip_steps_down_but_not_under_the_first_stage() -> None:
     assert stage.tripped(high).cash == 400
     assert stage.tripped(stage.tripped(high)).cash == 200
     assert stage.tripped(BEGUN).cash == 100
+    assert stage.tripped(BEGUN).is_clean is False
 
 
-def test_money_that_a_person_moves_is_no_result_of_the_week() -> None:
-    doubled = stage.moved(BEGUN, d(900), d(1800))
-    assert doubled.opening == 2000, "a tenth is lost, before as after"
-    emptied = stage.moved(BEGUN, d(900), d(0))
-    assert emptied.opening == 0
+@pytest.mark.parametrize(
+    ("before", "after", "opening"),
+    [
+        ("900", "1800", "2000"),  # a tenth is lost, before as after
+        ("1", "2", "2000"),
+        ("500", "1", "2"),
+        ("900", "0", "0"),
+        # Of nothing, and of less, no part is lost.
+        ("900", "-9", "-9"),
+        ("0", "500", "500"),
+        ("-9", "500", "500"),
+    ],
+)
+def test_money_that_a_person_moves_is_no_result_of_the_week(
+    before: str, after: str, opening: str
+) -> None:
+    assert stage.moved(BEGUN, d(before), d(after)).opening == d(opening)
+
+
+def test_each_trade_of_the_week_counts_once() -> None:
+    assert stage.traded(stage.traded(BEGUN)).trades == 2
 
 
 def test_events_move_it() -> None:

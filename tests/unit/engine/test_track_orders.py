@@ -15,11 +15,12 @@ from tests.support.builders import (
     intended,
     market,
     order,
+    position,
     state_with,
 )
 from tradebot.engine.apply import apply
 from tradebot.engine.state import State
-from tradebot.engine.track import PACE_MS, TRADES_KEPT_MAX, Ended
+from tradebot.engine.track import PACE_MS, TRADES_KEPT_MAX, Ended, Track, answered, ended
 from tradebot.model import event as ev
 from tradebot.model.event import Event
 from tradebot.model.order import NOT_ATTEMPTED, Leg, Order, OrderKind
@@ -88,6 +89,11 @@ def test_order_that_the_exchange_took_ends_the_row(answer: Event) -> None:
 def test_order_that_ended_otherwise_neither_adds_to_the_row_nor_ends_it(answer: Event) -> None:
     made = order("buy 1 BTC @ 100", order_id="tb-x")
     assert after(_failing(4), *sent(made), answer).track.errors == 4
+
+
+def test_answer_after_no_error_changes_nothing() -> None:
+    track = Track(entries=1)
+    assert answered(track) is track
 
 
 # --- what left ----------------------------------------------------------------------------------
@@ -169,6 +175,10 @@ def test_trade_is_stopped_out_where_it_sold_no_better_than_its_stop(
 )
 def test_loss_by_stop_is_both(gain: str, is_stopped: bool, is_loss: bool) -> None:
     assert Ended(BTC, NOON, d(gain), d(100), is_stopped).is_loss_by_stop is is_loss
+
+
+def test_without_a_stop_nothing_is_stopped_out_however_cheap_it_was_sold() -> None:
+    assert not ended(Track(), BTC, NOON, position("1 @ 100"), d(0)).trades[0].is_stopped
 
 
 def test_gain_of_a_trade_is_after_the_fees_in_quote() -> None:

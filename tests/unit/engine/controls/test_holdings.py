@@ -5,6 +5,7 @@ import pytest
 from tests.support.builders import (
     BTC,
     ETH,
+    d,
     intent,
     market,
     order,
@@ -143,6 +144,8 @@ def test_cluster_counts_what_is_held_and_what_is_out_in_cash_units() -> None:
     # ETH has no close yet: what is held there cannot be priced, what is out there can.
     assert cluster_used(state, frozenset({BTC, ETH})) == 130 * 10**8
     assert cluster_used(state, frozenset({SOL})) == 10 * 10**8
+    priced = state._replace(feed=state.feed._replace(closes={BTC: d(100), ETH: d(10)}))
+    assert cluster_used(priced, frozenset({BTC, ETH})) == 150 * 10**8
 
 
 @pytest.mark.parametrize(

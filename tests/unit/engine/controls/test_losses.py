@@ -39,6 +39,7 @@ def counted(*, errors: int = 0, entries: int = 0) -> State:
 def tripped(state: State, by: Rules, at: int = NOW) -> list[tuple[str, str, str, int]]:
     """Return control, limit, value and end of what has tripped."""
     found = newly_tripped(state, by, at=at)
+    assert {each.at for each in found} <= {at}
     return [(each.control, plain(each.limit), plain(each.value), each.until) for each in found]
 
 

@@ -246,6 +246,11 @@ def test_gain_is_of_all_trades_within_the_time_and_not_of_the_last_few() -> None
     assert _both(poor, replace(LOW, low_profit_trades=4))[0] == PASSES
 
 
+def test_pause_after_low_profit_is_measured_from_the_newest_of_many_trades() -> None:
+    state = after(*lost(9 * HOUR, 8 * HOUR, 1, stopped=False))
+    assert "no entries until 2024-01-01T05:59:59.999Z" in str(_both(state, LOW)[0][3:])
+
+
 def test_low_profit_of_a_market_counts_no_other() -> None:
     mixed = after(*_gains("-1", "-1")[:1], *lost(HOUR, of=ETH, stopped=False))
     assert _both(mixed, LOW_HERE) == (PASSES, PASSES)
