@@ -246,7 +246,7 @@ class MarketLocked:
 
     at: int
     market: str
-    cause: str  # who locked it: reconcile, protection
+    cause: str  # who locked it: reconcile, protection, permissions
     reason: str
 
 

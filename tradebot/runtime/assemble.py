@@ -28,6 +28,7 @@ from tradebot.runtime.clock_watch import ClockWatch
 from tradebot.runtime.config import Config
 from tradebot.runtime.dead_man import DeadMan
 from tradebot.runtime.feed import CandleSource, Feed
+from tradebot.runtime.key_checks import KeyTerms, KeyWatch
 from tradebot.runtime.opened import Closable, closing
 from tradebot.runtime.reconciling import Reconciler
 from tradebot.runtime.runs import Run
@@ -45,7 +46,7 @@ from tradebot.runtime.world import AlwaysArmed, World
 
 if TYPE_CHECKING:
     from tradebot.adapters.breakers import Tell
-    from tradebot.adapters.ccxt_client import ClientSettings
+    from tradebot.adapters.ccxt_client import CcxtClient, ClientSettings
 
 SANDBOX_KEY = "sandbox-key"
 SANDBOX_SECRET = "sandbox-secret"  # noqa: S105  # the sandbox's own, of no use anywhere else
@@ -171,11 +172,13 @@ def account(
     is_ending: bool,
     is_blind: bool,
     on_stopped: "Tell" = lambda level, text: None,
+    key_terms: KeyTerms | None = None,
 ) -> Bot:
     """Return a bot over an account of the exchange, live or on its testnet, by the wall's clock.
 
     `is_ending`: only to clear what is out, by the terms that the journal knows. `is_blind`: and
     without the journal, which is damaged. `on_stopped` hears when requests that fail are stopped.
+    `key_terms`: what the key is held to while the bot runs; None = it is not asked about.
     """
     check_supported(config)
     with closing([]) as opened:
@@ -188,7 +191,7 @@ def account(
         settings = account_settings(config, clock, mode=mode, key=key, secret=secret)
         settings = replace(settings, tell=on_stopped)
         parts = _Parts(
-            Mode(mode), config, run, chosen, settings, clock, tell, state, is_ending
+            Mode(mode), config, run, chosen, settings, clock, tell, state, is_ending, key_terms
         )
         return _over_ccxt(parts, journal, opened)
 
@@ -237,6 +240,7 @@ class _Parts:
     tell: Listener
     state: State
     is_ending: bool
+    key_terms: KeyTerms | None = None
 
 
 def _over_ccxt(
@@ -286,8 +290,18 @@ def _over_ccxt(
         reconciler=reconciler,
         dead_man=DeadMan(broker, clock, seconds=config.reconcile.dead_man_seconds),
         clock_watch=ClockWatch(clock, reader.now_ms) if isinstance(clock, WallClock) else None,
+        key_watch=_key_watch(parts, session, client),
     )
     return Bot(parts.mode, session, clock, interval, trader, reconciler, opened=opened)
+
+
+def _key_watch(parts: _Parts, session: Session, client: "CcxtClient") -> KeyWatch | None:
+    from tradebot.adapters.permissions import ask_permissions
+
+    clock, terms = parts.clock, parts.key_terms
+    if terms is None or isinstance(clock, VirtualClock):
+        return None
+    return KeyWatch(session, clock, terms, ask=lambda: ask_permissions(client))
 
 
 def _feed(

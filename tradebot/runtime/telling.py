@@ -17,6 +17,7 @@ from tradebot.model.command import CommandEnd, CommandEnded, CommandRefused
 from tradebot.model.money import ZERO, plain
 from tradebot.model.order import Leg, Side
 from tradebot.ports import AlertLevel
+from tradebot.runtime import key_checks
 
 TRADING_LEVELS = {
     TradingState.ACTIVE: AlertLevel.INFO,
@@ -80,14 +81,16 @@ def news(event: ev.Event, state: State) -> News | None:
             text = f"{event.name!r} is no command and was not obeyed: {event.reason}"
             return News(event.at, AlertLevel.WARNING, "lifecycle", text)
         case _:
-            return _adjustment(event)
+            return _adjustment(event, state)
 
 
-def _adjustment(event: ev.Event) -> News | None:
+def _adjustment(event: ev.Event, state: State) -> News | None:
     """Return what to tell of an event that a comparison with the exchange brought, or a guard."""
     match event:
         case ev.MarketLocked(cause=cause) if cause == CAUSE:
             return None  # The difference itself is told, once for all its markets.
+        case ev.MarketLocked(cause=key_checks.CAUSE) | ev.MarketUnlocked(cause=key_checks.CAUSE):
+            return _key_news(event, state)
         case ev.MarketLocked():
             text = f"{_symbol(event.market)} takes only exits: {event.reason}"
             return News(event.at, AlertLevel.ERROR, "error", text)
@@ -113,6 +116,16 @@ def _adjustment(event: ev.Event) -> News | None:
             return News(event.at, level, "error", event.text)
         case _:
             return None
+
+
+def _key_news(event: ev.MarketLocked | ev.MarketUnlocked, state: State) -> News | None:
+    """Return what to tell of the key: once, though it concerns every market."""
+    assert state.started is not None, "a session has started"
+    if event.market != state.started.markets[0].name:
+        return None
+    if isinstance(event, ev.MarketUnlocked):
+        return News(event.at, AlertLevel.INFO, "error", f"entries again: {event.reason}")
+    return News(event.at, AlertLevel.CRITICAL, "error", f"no entries anywhere: {event.reason}")
 
 
 def _fill(event: ev.FillBooked, state: State) -> News:

@@ -17,6 +17,7 @@ from tradebot.model.market import Candle
 from tradebot.runtime.clock_watch import ClockWatch
 from tradebot.runtime.dead_man import DeadMan
 from tradebot.runtime.feed import Feed, Reading
+from tradebot.runtime.key_checks import KeyWatch
 from tradebot.runtime.reconciling import Reconciler
 from tradebot.runtime.session import Session
 
@@ -46,12 +47,14 @@ class Trader:
         reconciler: Reconciler | None = None,
         dead_man: DeadMan | None = None,
         clock_watch: ClockWatch | None = None,
+        key_watch: KeyWatch | None = None,
     ) -> None:
         self.session = session
         self._feed = feed
         self._reconciler = reconciler
         self._dead_man = dead_man
         self._clock_watch = clock_watch
+        self._key_watch = key_watch
         self._timeframe_ms = timeframe_ms
         # Does what a person commands; whoever assembles a bot that can be commanded sets it.
         self.heed: Callable[[], None] = lambda: None
@@ -67,6 +70,8 @@ class Trader:
         known = self.session.state.feed
         self._feed.begin(known.latest or now_ms, known.closed_at)
         self.session.settle(before_stops=self._switch)
+        if self._key_watch is not None:
+            self._key_watch.begin()
         if self._reconciler is not None:
             try:
                 now_ms = max(now_ms, self._reconciler.start())
@@ -126,6 +131,9 @@ class Trader:
             if self._reconciler is not None:
                 self._reconciler.lost()
             raise
+        if self._key_watch is not None:
+            # Last of all: an exit never waits for it.
+            self._key_watch.look()
         failed = failed or unread
         if failed is not None:
             raise failed
