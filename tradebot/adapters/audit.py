@@ -47,6 +47,7 @@ class AuditKind(StrEnum):
     BACKUP_EXPORTED = "backup_exported"
     STARTED = "started"
     START_REFUSED = "start_refused"
+    RUN_FAILED = "run_failed"
     MODE_CHANGED = "mode_changed"
     LATCH_CLOSED = "latch_closed"
     LATCH_SUSPENDED = "latch_suspended"

@@ -37,6 +37,7 @@ def run(
     """Trade: in the sandbox, on the exchange's testnet, or with real money."""
     from tradebot.cli.running import RunOptions, run_and_tell
     from tradebot.errors import UsageError
+    from tradebot.runtime.run_audit import RunAudit
 
     if testnet and live:
         raise UsageError("--testnet or --live?", hint="name one of the two")
@@ -53,5 +54,6 @@ def run(
         stored=stored,
     )
     mode = "live" if live else "testnet" if testnet else ""
-    options = RunOptions(mode, speed, resume, passphrase_file, as_json)
+    audit = RunAudit(mode or "sandbox")
+    options = RunOptions(mode, speed, resume, passphrase_file, as_json, audit)
     raise typer.Exit(run_and_tell(wanted, options))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tradebot.runtime.drive import OnTick
     from tradebot.runtime.keys import Unlocking
     from tradebot.runtime.prepare import Prepared, Request
+    from tradebot.runtime.run_audit import RunAudit
     from tradebot.runtime.running import Ended, Watcher
     from tradebot.runtime.runs import Run
 
@@ -31,14 +32,17 @@ class RunOptions:
     resume: str | None
     passphrase_file: Path | None
     is_json: bool
+    audit: RunAudit
 
 
 def run_and_tell(request: Request, options: RunOptions) -> int:
     """Run, print the result and return the exit code."""
     from tradebot.errors import Interrupted
+    from tradebot.runtime.config import salvaged_paths
 
     try:
-        return _run(request, options)
+        with options.audit.watching(salvaged_paths(request.config).logs):
+            return _run(request, options)
     except KeyboardInterrupt:
         raise Interrupted(
             "stopped at once", hint="nothing is lost: the next start settles what was left open"
@@ -149,9 +153,8 @@ def _watcher(options: RunOptions, on_tick: OnTick) -> Watcher:
     def on_stop() -> None:
         note("Stopping: no new orders; positions keep their stops. Again to end at once.")
 
-    if options.is_json:
-        return Watcher(on_tick=on_tick, on_stop=on_stop)
-    return Watcher(listener=listener(note), on_tick=on_tick, on_stop=on_stop)
+    watcher = Watcher(on_begin=options.audit.begun, on_tick=on_tick, on_stop=on_stop)
+    return watcher if options.is_json else replace(watcher, listener=listener(note))
 
 
 def _finish(run: Run, ended: Ended, options: RunOptions, *, is_synthetic: bool) -> int:

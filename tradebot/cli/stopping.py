@@ -11,6 +11,8 @@ from tradebot.cli.output import note
 from tradebot.cli.prompt import asker
 
 if TYPE_CHECKING:
+    from tradebot.adapters.audit import AuditLog
+    from tradebot.adapters.latch import FileLatch
     from tradebot.runtime.kill_clear import Killed
     from tradebot.runtime.kill_drill import Drilled
 
@@ -44,12 +46,16 @@ def killed(
     latched_ms = clock.monotonic_ms() - began_ms
 
     # Only now what takes a second to load.
+    from tradebot.adapters.audit import AuditKind
     from tradebot.runtime.keys import Unlocking
     from tradebot.runtime.kill import kill
     from tradebot.runtime.kill_clear import Killed
     from tradebot.runtime.prepare import Request
+    from tradebot.runtime.run_audit import audit_log
 
     result = Killed(began_ms=began_ms, latched_ms=latched_ms, problems=[problem] if problem else [])
+    unwritten = audit_log(logs).record(AuditKind.LATCH_CLOSED, reason=reason)
+    result.notes += [unwritten] if unwritten else []
     if config is None:
         result.problems.append(f"only {logs} is latched, nothing was cancelled: {unread}")
         return result
@@ -118,7 +124,6 @@ def resumed(
     """
     from tradebot.adapters.clock import WallClock
     from tradebot.adapters.latch import FileLatch
-    from tradebot.errors import TradebotError
     from tradebot.runtime.config import load_config
 
     config = load_config(config_file)
@@ -129,6 +134,7 @@ def resumed(
     from tradebot.runtime.keys import Unlocking
     from tradebot.runtime.kill_resume import check_reconciled
     from tradebot.runtime.prepare import Request
+    from tradebot.runtime.run_audit import audit_log
 
     was = latch.state().reason
     found = check_reconciled(
@@ -140,10 +146,22 @@ def resumed(
     )
     unseen = "".join(f"; UNRECONCILED: {each}" for each in found.uncompared)
     if not is_dry:
-        try:
-            latch.arm(f"resumed: {reason}{unseen}")
-        except OSError as error:
-            raise TradebotError(
-                f"the latch cannot be armed: {error.strerror}", hint="make the logs folder writable"
-            ) from error
+        _lift(latch, f"{reason}{unseen}", audit_log(config.paths.logs))
     return Resumed(was, found.agreed, found.uncompared)
+
+
+def _lift(latch: FileLatch, reason: str, audit: AuditLog) -> None:
+    """Arm the latch, and say in the audit log what was lifted and why. Raises TradebotError."""
+    from tradebot.adapters.audit import AuditKind
+    from tradebot.errors import TradebotError
+
+    was = latch.state().reason
+    try:
+        latch.arm(f"resumed: {reason}")
+    except OSError as error:
+        raise TradebotError(
+            f"the latch cannot be armed: {error.strerror}", hint="make the logs folder writable"
+        ) from error
+    unwritten = audit.record(AuditKind.LATCH_CLEARED, reason=reason, was=was)
+    if unwritten:
+        note(unwritten)

@@ -7,6 +7,7 @@ out only by typing what that means; what would trade on wrong books or a wrong c
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tradebot.adapters.audit import AuditKind
 from tradebot.adapters.evidence import ALERT_TESTS, BACKUPS, append_line, read_lines
 from tradebot.adapters.journal import entries
 from tradebot.engine.apply import apply
@@ -20,6 +21,7 @@ from tradebot.model.timeframe import DAY_MS
 from tradebot.runtime.assemble import LIVE, PRACTICE
 from tradebot.runtime.config import Config
 from tradebot.runtime.drills import drills
+from tradebot.runtime.run_audit import audit_log
 from tradebot.runtime.runs import Run, Runs
 
 OVERRIDES = "arming.jsonl"
@@ -126,6 +128,9 @@ def override(config: Config, code: str, sentence: str, reason: str, *, now_ms: i
     append_line(
         config.paths.logs / OVERRIDES,
         {**_place(config), "at": now_ms, "code": code, "sentence": sentence, "reason": reason},
+    )
+    audit_log(config.paths.logs).record(
+        AuditKind.OVERRIDE_TYPED, code=code, reason=reason, **_place(config)
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 
+from tradebot.adapters.audit import AuditKind
 from tradebot.adapters.clock import WallClock
 from tradebot.adapters.keystore import Keystore
 from tradebot.adapters.latch import FileLatch
@@ -29,6 +30,7 @@ from tradebot.runtime.kill import kill, opened_once, reopened_bot
 from tradebot.runtime.kill_clear import Killed
 from tradebot.runtime.kill_latch import close_latch
 from tradebot.runtime.prepare import Request, account_spec
+from tradebot.runtime.run_audit import audit_log
 from tradebot.runtime.running import check_latch
 from tradebot.runtime.runs import Run, Runs
 from tradebot.sandbox.server import SandboxServer
@@ -123,6 +125,8 @@ def _drilled(
     mark = latch.mark()
     result = Killed(began_ms=began_ms, latched_ms=clock.monotonic_ms() - began_ms)
     result.problems += [halting] if halting else []
+    audit = audit_log(config.paths.logs)
+    audit.record(AuditKind.LATCH_CLOSED, reason=REASON)
     try:
         kill(config, request, run.name, opened, result, is_flattening=True)
         if not result.sold:
@@ -130,6 +134,8 @@ def _drilled(
     finally:
         lifted = _lift(latch, mark, before)
     result.problems += [lifted] if lifted else []
+    if not lifted:
+        audit.record(AuditKind.LATCH_CLEARED, reason=REASON)
     drill = Drill(
         at=clock.now_ms(),
         mode=mode,

@@ -8,16 +8,19 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 
 from tradebot.adapters.alerts import AlertQueue, AlertSettings
+from tradebot.adapters.audit import AuditKind, AuditLog
 from tradebot.adapters.clock import WallClock
 from tradebot.adapters.latch import FileLatch
 from tradebot.adapters.logs import close_logging, configure_logging, get_logger
 from tradebot.adapters.redact import Redactor
 from tradebot.engine.state import State
 from tradebot.errors import ExchangeUnavailable, Halted, TradebotError
-from tradebot.model.event import ArmingOverridden, Event
+from tradebot.model.account import TradingState
+from tradebot.model.event import ArmingOverridden, Event, TradingStateChanged
 from tradebot.ports import AlertLevel, Alerts
 from tradebot.runtime import assemble
 from tradebot.runtime.assemble import Bot
@@ -28,6 +31,7 @@ from tradebot.runtime.heeding import listen
 from tradebot.runtime.host_lock import account_lock
 from tradebot.runtime.keys import Unlocking, alert_channels
 from tradebot.runtime.prepare import Prepared
+from tradebot.runtime.run_audit import audit_log
 from tradebot.runtime.runs import Run, Runs, RunSpec
 from tradebot.runtime.session import Listener
 from tradebot.runtime.telling import news
@@ -48,8 +52,12 @@ class Ended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watcher:
-    """Who watches a run: `listener` hears each event, `on_tick` each wake."""
+    """Who watches a run: `listener` hears each event, `on_tick` each wake.
 
+    `on_begin` hears the logs folder and the run's name.
+    """
+
+    on_begin: Callable[[Path, str], None] = lambda logs, run: None
     listener: Listener = lambda event, state: None
     on_tick: OnTick = lambda time_ms, ticked: None
     on_stop: Callable[[], None] = lambda: None
@@ -61,6 +69,7 @@ def check_latch(config: Config) -> FileLatch:
     if latch.is_new():
         try:
             latch.arm("first run")
+            audit_log(config.paths.logs).record(AuditKind.LATCH_CLEARED, reason="first run")
         except OSError as error:
             hint = "make the logs folder writable, or set [paths] logs"
             message = f"the latch cannot be armed: {error.strerror}"
@@ -83,7 +92,7 @@ def run_sandbox(
     with _started(config, run, "sandbox", watcher, unlocking) as (listener, _):
         bot = assemble.sandbox(config, world, run, prepared.chosen, tell=listener, pace=pace)
         try:
-            _begin(bot, config, run, latch)
+            _begin(bot, config, run, latch, watcher)
             with _stopping(bot, watcher) as seen:
                 drive_virtual(bot, _halting(bot, watcher.on_tick))
             return Ended(run.name, bot.session.state, seen.number)
@@ -128,7 +137,7 @@ def run_account(
         )
         try:
             bot.session.record(overrides)
-            _begin(bot, config, run, latch)
+            _begin(bot, config, run, latch, watcher)
             with _stopping(bot, watcher) as seen:
                 drive_wall(bot, _halting(bot, watcher.on_tick), _troubled(alerts))
                 leave(bot)
@@ -150,11 +159,12 @@ def _troubled(alerts: Alerts) -> OnTrouble:
     return on_trouble
 
 
-def _begin(bot: Bot, config: Config, run: Run, latch: FileLatch) -> None:
+def _begin(bot: Bot, config: Config, run: Run, latch: FileLatch, watcher: Watcher) -> None:
     """Make this run the last one, now that it has a journal, and active after a lifted halt."""
     Runs(config.paths.logs).set_last(run)
     bot.session.reactivate(latch.state().reason)
     listen(bot, config, run)
+    watcher.on_begin(config.paths.logs, run.name)
 
 
 @contextmanager
@@ -193,9 +203,12 @@ def _started(
         log.info("run.started", run=run.name)
         if unlocked:
             log.warning("account.unlocked", message=unlocked)
+        audit = audit_log(config.paths.logs)
+        for text in audit.review():
+            alerts.send(AlertLevel.CRITICAL, "error", f"audit: {text}")
 
         try:
-            yield _listener(watcher, alerts), alerts
+            yield _listener(watcher, alerts, audit), alerts
         except TradebotError as error:
             log.error("run.failed", run=run.name, message=error.message)
             alerts.send(AlertLevel.CRITICAL, "error", f"the bot has stopped: {error.message}")
@@ -204,11 +217,13 @@ def _started(
             log.info("run.ended", run=run.name)
 
 
-def _listener(watcher: Watcher, alerts: Alerts) -> Listener:
+def _listener(watcher: Watcher, alerts: Alerts, audit: AuditLog) -> Listener:
     """Return who hears each event: whoever watches, then log and alerts where it is news."""
 
     def listener(event: Event, state: State) -> None:
         watcher.listener(event, state)
+        if isinstance(event, TradingStateChanged) and event.state is TradingState.HALTED:
+            audit.record(AuditKind.LATCH_SUSPENDED, reason=event.reason)
         item = news(event, state)
         if item is not None:
             get_logger("run").info(
