@@ -33,6 +33,18 @@ class KeystoreError(TradebotError):
     exit_code = 4
 
 
+class NotGenuine(TradebotError):
+    """The exchange library is not the one that was installed: no key is given to it."""
+
+    exit_code = 4
+
+
+class HostRefused(TradebotError):
+    """An address that is not on the list of those that may be called: nothing was sent."""
+
+    exit_code = 5
+
+
 class ExchangeUnavailable(TradebotError):
     """A read from the exchange failed, after the adapter's bounded retries."""
 

@@ -13,11 +13,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, Protocol, TextIO
 from urllib.parse import urlsplit
 
+from tradebot.adapters.allowed_hosts import AllowedHosts, checked_requests, is_loopback
 from tradebot.adapters.clock import WallClock
 from tradebot.adapters.redact import Secret, plain_text
 from tradebot.errors import ConfigError, TradebotError
@@ -71,13 +71,14 @@ class SlackChannel:
             raise _webhook_refused("is not a URL")
         if parts.scheme == "http" and not self._is_local:
             raise _webhook_refused("is not https, so anyone on the way could read it")
+        self._allowed = AllowedHosts([webhook_url.reveal()])
 
     def deliver(self, message: Message) -> None:
         """Post one message. Raises TradebotError when Slack does not take it."""
         # Imported here: every command reads the alert settings, few send an alert.
         import requests
 
-        with requests.Session() as session:
+        with checked_requests(self._allowed) as session:
             # A proxy from the environment has no business with our own machine.
             session.trust_env = not self._is_local
             try:
@@ -250,14 +251,6 @@ class FileChannel:
                 file.write(line + "\n")
         except OSError as error:
             raise TradebotError(f"{self._path} cannot be written: {error.strerror}") from None
-
-
-def is_loopback(host: str) -> bool:
-    """Say whether `host` is this machine: `localhost`, 127.0.0.0/8 or ::1."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _check_address(address: str) -> None:

@@ -2,7 +2,8 @@
 
 Law: nothing here retries. ccxt's own retry of private calls stays off: a second POST may be a
 second order. Numbers arrive as text (`number: str`) and never become floats on the way to money.
-What must not leave now, in a ban or while the exchange fails, is stopped by `breakers.py`.
+What must not leave now, in a ban or while the exchange fails, is stopped by `breakers.py`; what
+must not leave at all by `allowed_hosts.py`; whose class is given the key is asked of `genuine.py`.
 """
 
 import asyncio
@@ -13,14 +14,26 @@ from typing import Any
 
 import ccxt.async_support as ccxt
 
+from tradebot.adapters.allowed_hosts import AllowedHosts, check_requests
 from tradebot.adapters.bans import Paused, told
 from tradebot.adapters.breakers import Tell, install, pace
 from tradebot.adapters.clock import WallClock
-from tradebot.adapters.passthrough import check_addresses
-from tradebot.errors import ConfigError, ExchangeUnavailable, KeystoreError
+from tradebot.adapters.genuine import genuine_class
+from tradebot.adapters.passthrough import check_addresses, texts_in
+from tradebot.errors import ConfigError, ExchangeUnavailable, HostRefused, KeystoreError
 
 HTTP_TIMEOUT_MS = 15_000
 RECEIVE_WINDOW_MS = 5_000
+
+
+class NotCalled(Paused):
+    """Nothing was sent: it was on its way to an address that may not be called."""
+
+    hint = "`[exchange.ccxt]` says what is called beside the exchange's own addresses"
+
+
+class Redirected(ccxt.BadResponse):  # type: ignore[misc]  # the library is untyped
+    """The answer names another address, which is not asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +43,8 @@ class ClientSettings:
     exchange: str
     api_key: str = ""
     secret: str = field(default="", repr=False)
+    # The third secret of some exchanges, which call it a passphrase.
+    password: str = field(default="", repr=False)
     is_testnet: bool = False
     has_rate_limit: bool = True
     # Whether a minute's requests have a limit: not where no time passes between them.
@@ -54,7 +69,7 @@ class CcxtClient:
         self._follow = settings.follow
         self._loop = asyncio.new_event_loop()
         try:
-            self.raw = _build(settings)
+            self.raw, self.check_address = _build(settings)
         except BaseException:
             self._loop.close()
             raise
@@ -111,7 +126,8 @@ async def _ended(tasks: Collection[asyncio.Task[Any]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _build(settings: ClientSettings) -> Any:
+def _build(settings: ClientSettings) -> tuple[Any, Callable[[str], None]]:
+    """Return the library's client, and what its requests' addresses are asked of."""
     if settings.exchange not in ccxt.exchanges:
         raise ConfigError(
             f"exchange {settings.exchange!r} is not known to the exchange library",
@@ -127,12 +143,13 @@ def _build(settings: ClientSettings) -> Any:
         "recvWindow": RECEIVE_WINDOW_MS,
         "adjustForTimeDifference": settings.now_ms is None,
     }
-    client = getattr(ccxt, settings.exchange)(
+    client = genuine_class(ccxt, settings.exchange)(
         {
             "timeout": HTTP_TIMEOUT_MS,
             **_plain(settings.passthrough),
             "apiKey": settings.api_key,
             "secret": settings.secret,
+            "password": settings.password,
             "enableRateLimit": settings.has_rate_limit,
             "number": str,
             "options": options,
@@ -145,16 +162,21 @@ def _build(settings: ClientSettings) -> Any:
         tests={name: described.get(name, {}) for name in ("test", "demo")},
     )
     if settings.is_testnet:
+        if not client.urls.get("test"):
+            raise ConfigError(
+                f"{settings.exchange} has no testnet that the exchange library knows",
+                hint="leave out --testnet, or practise on another exchange",
+            )
         client.set_sandbox_mode(True)
     if settings.errors_as_url:
         known = client.get_exceptions_by_url
         client.get_exceptions_by_url = lambda url, kind: known(settings.errors_as_url, kind)
-    _refuse_what_is_no_json(client)
+    _refuse_what_is_no_answer(client)
     _stop_what_must_not_leave(client, settings)
     if settings.now_ms is not None:
         # Signed requests carry a timestamp: it comes from the clock that the bot lives by.
         client.milliseconds = settings.now_ms
-    return client
+    return client, _stop_what_goes_elsewhere(client, settings, described)
 
 
 def _stop_what_must_not_leave(client: Any, settings: ClientSettings) -> None:
@@ -169,8 +191,29 @@ def _stop_what_must_not_leave(client: Any, settings: ClientSettings) -> None:
     )
 
 
-def _refuse_what_is_no_json(client: Any) -> None:
-    """Have a 2xx answer that is no JSON raise BadResponse.
+def _stop_what_goes_elsewhere(
+    client: Any, settings: ClientSettings, described: Mapping[str, Any]
+) -> Callable[[str], None]:
+    """Have the client call the addresses of its mode alone: the library's, and the named ones."""
+    kind = "test" if settings.is_testnet else "api"
+    named = list(texts_in(settings.passthrough.get("urls", {}).get(kind, {})))
+    # A run in the sandbox names its own, and has no business with the real ones.
+    own = [] if named and not settings.is_testnet else texts_in(described.get(kind, {}))
+    addresses = [client.implode_hostname(each) for each in (*named, *own)]
+    allowed = AllowedHosts(each for each in addresses if each.startswith("http"))
+
+    def check(address: str) -> None:
+        try:
+            allowed.check(address)
+        except HostRefused as refused:
+            raise NotCalled(refused.message) from None
+
+    check_requests(client, check)
+    return check
+
+
+def _refuse_what_is_no_answer(client: Any) -> None:
+    """Have a redirect raise Redirected, and a 2xx answer that is no JSON BadResponse.
 
     The library hands a hotel's login page on as text, and reads an empty list out of it.
     """
@@ -179,6 +222,10 @@ def _refuse_what_is_no_json(client: Any) -> None:
     def handle_errors(code: int, *rest: Any) -> Any:
         found = known(code, *rest)
         method, answer = rest[2], rest[5]
+        if 300 <= code < 400:
+            error = Redirected(f"{client.id} {method}: answered by {code}")
+            error.add_note(f"it answered {code}, and no redirect is followed")
+            raise error
         if answer is None and 200 <= code < 300:
             raise ccxt.BadResponse(f"{client.id} {method}: the answer is no JSON")
         return found

@@ -7,6 +7,7 @@ them send an order twice, or sign it for longer than the proof of its absence al
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
+from tradebot.adapters.allowed_hosts import AllowedHosts
 from tradebot.errors import ConfigError
 
 TEXTS = frozenset(
@@ -68,13 +69,14 @@ def check_passthrough(values: Mapping[str, object]) -> None:
 def check_addresses(
     values: Mapping[str, object], *, real: Mapping[str, object], tests: Mapping[str, object]
 ) -> None:
-    """Raise ConfigError where the testnet's address is one of the real exchange.
+    """Raise ConfigError where the testnet's address is one of the real exchange, or in the clear.
 
     `real` and `tests` are the exchange library's own addresses.
     """
-    known = {_host(each) for each in _texts(tests)}
-    domains = {_domain(_host(each)) for each in _texts(real)}
-    for address in _texts(values):
+    AllowedHosts(texts_in(values))
+    known = {_host(each) for each in texts_in(tests)}
+    domains = {_domain(_host(each)) for each in texts_in(real)}
+    for address in texts_in(values):
         host = _host(address)
         if host not in known and _domain(host) in domains:
             raise ConfigError(
@@ -132,13 +134,13 @@ def _plain(name: str) -> str:
     return name.replace("_", "").lower()
 
 
-def _texts(value: object) -> Iterator[str]:
+def texts_in(value: object) -> Iterator[str]:
     """Yield every text in a table, however deep."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
         for each in value.values():
-            yield from _texts(each)
+            yield from texts_in(each)
 
 
 def _host(address: str) -> str:
