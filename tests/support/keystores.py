@@ -1,13 +1,14 @@
 """Keystores in the tests' words: one key, a cheap but legal derivation, and what was refused."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tradebot.adapters.clock import VirtualClock
 from tradebot.adapters.keystore import Keystore
-from tradebot.adapters.keystore_file import Argon2Parameters, KeyCheck
+from tradebot.adapters.keystore_file import Argon2Parameters, KeyCheck, load_document
 from tradebot.adapters.redact import Secret
 from tradebot.errors import KeystoreError
 
@@ -53,3 +54,9 @@ def refusal(folder: Path, passphrase: Secret = PASSPHRASE) -> KeystoreError:
         opened(folder, passphrase).get(SLOT, "testnet")
     assert caught.value.exit_code == 4
     return caught.value
+
+
+def resealed(store: Keystore, folder: Path, slots: dict[str, str]) -> None:
+    """Write other slots under a sound seal: what only the holder of the data key could do."""
+    document = load_document(folder)
+    (folder / "keystore.json").write_bytes(store._sealed(replace(document, slots=slots)).encode())

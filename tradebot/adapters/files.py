@@ -3,8 +3,11 @@
 import os
 import stat
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from tradebot.errors import KeystoreError
 
@@ -29,6 +32,52 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o600) -> None:
             os.unlink(name)
         raise
     sync_folder(path.parent)
+
+
+def write_once(path: Path, data: bytes) -> None:
+    """Make a file of mode 0600 that holds `data`, where there is none.
+
+    Raises OSError, FileExistsError among them; there is then no new file.
+    """
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(path)
+        raise
+    sync_folder(path.parent)
+
+
+@contextmanager
+def alone(lock: Path, *, wait_seconds: int) -> Iterator[None]:
+    """Keep two processes that change the same file from losing each other's work.
+
+    Raises KeystoreError when another one does not let go of `lock` in that time.
+    """
+    held = FileLock(lock, timeout=wait_seconds, mode=0o600)
+    try:
+        held.acquire()
+    except Timeout:
+        raise KeystoreError(
+            f"another process has held {lock} for {wait_seconds} s", "let it finish, then try again"
+        ) from None
+    except OSError as error:
+        raise unwritable(lock.parent, error) from None
+    try:
+        yield
+    finally:
+        held.release()
+
+
+def unwritable(path: Path, error: OSError) -> KeystoreError:
+    """Return the refusal of a disk in words."""
+    return KeystoreError(
+        f"{path} cannot be written: {error.strerror}", "nothing was saved; free or unlock the disk"
+    )
 
 
 def sync_folder(folder: Path) -> None:

@@ -10,16 +10,22 @@ import json
 import os
 import unicodedata
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Final, NoReturn, TypeVar
 
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
-from filelock import FileLock, Timeout
 
 from tradebot.adapters.clock import WallClock
-from tradebot.adapters.files import check_private_folder, read_private, write_atomically
+from tradebot.adapters.files import (
+    alone,
+    check_private_folder,
+    read_private,
+    unwritable,
+    write_atomically,
+)
 from tradebot.adapters.keystore_file import (
     KEYSTORE_NAME,
     SALT_BYTES,
@@ -58,7 +64,6 @@ class Keystore:
         self._redactor = redactor
         # What this process has read or written, so that a check is kept of no other key.
         self._known: dict[str, str] = {}
-        self._lock = FileLock(folder / "keystore.lock", timeout=_LOCK_SECONDS, mode=0o600)
 
     def __repr__(self) -> str:
         return f"Keystore({str(self._path)!r})"
@@ -81,11 +86,11 @@ class Keystore:
                 # Nothing secret is in it yet, and git makes folders that all can read.
                 folder.chmod(0o700)
         except OSError as error:
-            raise _unwritable(folder, error) from None
+            raise unwritable(folder, error) from None
         check_private_folder(folder)
         store = cls(folder, Fernet.generate_key(), redactor)
         document = store._wrapped(passphrase, parameters, None)
-        with _Locked(store._lock, folder):
+        with store._alone():
             _refuse_existing(folder)
             store._write(document)
         return store
@@ -123,14 +128,7 @@ class Keystore:
         token = self._read().slots.get(slot)
         if token is None:
             raise KeystoreError(f"the keystore has no {slot}", place.adding)
-        try:
-            content = json.loads(self._fernet.decrypt(token))
-        except InvalidToken:
-            _refuse(self._path)
-        fields = content.pop("fields")
-        # Fernet has no associated data: a token moved to another slot would decrypt.
-        if content != self._claims(place):
-            _refuse(self._path)
+        fields = self._fields(place, token)
         self._known[slot] = token
         secrets = {name: Secret(text) for name, text in fields.items()}
         if self._redactor is not None:
@@ -155,7 +153,7 @@ class Keystore:
                     "so short a text could not be kept out of the logs; check that it is whole",
                 )
         texts = {name: secret.reveal() for name, secret in fields.items()}
-        token = self._fernet.encrypt(canonical({**self._claims(place), "fields": texts})).decode()
+        token = self._token(place, texts)
         self._change(
             lambda found: replace(
                 found,
@@ -209,20 +207,64 @@ class Keystore:
     ) -> None:
         """Wrap the same data key with another passphrase, which alone opens it from now on."""
         _check_passphrase(passphrase)
-        with _Locked(self._lock, self._folder):
+        with self._alone():
             document = self._wrapped(passphrase, parameters, self._read())
-            self._write(document)
-            # The old passphrase must open nothing, so the version that it opened is not kept.
-            self._write(document)
+            self._write_for_good(document)
+
+    def rotate_data_key(
+        self, passphrase: Secret, *, parameters: Argon2Parameters | None = None
+    ) -> None:
+        """Encrypt every key anew, under a new data key; the old one opens nothing from now on.
+
+        `passphrase` opens the keystore, and goes on doing so. Raises KeystoreError.
+        """
+        with self._alone():
+            document = self._read()
+            # Whatever is typed here would open the keystore from now on, so it must do so now.
+            _data_key(self._folder, document, passphrase)
+            renewed = Keystore(self._folder, Fernet.generate_key(), None)
+            slots = {
+                name: renewed._token(Slot.parse(name), self._fields(Slot.parse(name), token))
+                for name, token in document.slots.items()
+            }
+            rotated = renewed._wrapped(passphrase, parameters, replace(document, slots=slots))
+            renewed._write_for_good(rotated)
+            self._key, self._fernet, self._known = renewed._key, renewed._fernet, {}
+
+    def proved(self) -> Document:
+        """Return the file once every key in it was opened. Raises KeystoreError."""
+        document = self._read()
+        for name, token in document.slots.items():
+            self._fields(Slot.parse(name), token)
+        return document
 
     def _change(self, change: Callable[[Document], Document]) -> None:
-        with _Locked(self._lock, self._folder):
+        with self._alone():
             document = change(self._read())
             if len(document.slots) > SLOTS_MAX:
                 raise KeystoreError(
                     f"the keystore holds {SLOTS_MAX} keys, and that is the most", "remove some"
                 )
             self._write(self._sealed(document))
+
+    def _alone(self) -> AbstractContextManager[None]:
+        return alone(self._folder / "keystore.lock", wait_seconds=_LOCK_SECONDS)
+
+    def _token(self, place: Slot, fields: Mapping[str, str]) -> str:
+        content = canonical({**self._claims(place), "fields": dict(fields)})
+        return self._fernet.encrypt(content).decode()
+
+    def _fields(self, place: Slot, token: str) -> dict[str, str]:
+        """Return what a slot holds. Raises KeystoreError where it does not belong there."""
+        try:
+            content = json.loads(self._fernet.decrypt(token))
+        except InvalidToken:
+            _refuse(self._path)
+        fields: dict[str, str] = content.pop("fields")
+        # Fernet has no associated data: a token moved to another slot would decrypt.
+        if content != self._claims(place):
+            _refuse(self._path)
+        return fields
 
     def _read(self) -> Document:
         document = load_document(self._folder)
@@ -265,6 +307,11 @@ class Keystore:
         header = hashlib.sha256(SCHEMA.encode() + b"\0" + self._key).hexdigest()
         return {"header": header, "slot": slot.name, **asdict(slot)}
 
+    def _write_for_good(self, document: Document) -> None:
+        """Write without keeping the version before: what opened that must open nothing."""
+        self._write(document)
+        self._write(document)
+
     def _write(self, document: Document) -> None:
         try:
             if keystore_exists(self._folder):
@@ -272,29 +319,7 @@ class Keystore:
                 write_atomically(self._path.with_name(f"{KEYSTORE_NAME}.bak"), previous)
             write_atomically(self._path, document.encode())
         except OSError as error:
-            raise _unwritable(self._path, error) from None
-
-
-class _Locked:
-    """Keeps two processes that change the keystore from losing each other's work."""
-
-    def __init__(self, lock: FileLock, folder: Path) -> None:
-        self._lock = lock
-        self._folder = folder
-
-    def __enter__(self) -> None:
-        try:
-            self._lock.acquire()
-        except Timeout:
-            raise KeystoreError(
-                f"another process has held {self._lock.lock_file} for {_LOCK_SECONDS} s",
-                "let it finish, then try again",
-            ) from None
-        except OSError as error:
-            raise _unwritable(self._folder, error) from None
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
+            raise unwritable(self._path, error) from None
 
 
 def _data_key(folder: Path, document: Document, passphrase: Secret) -> bytes:
@@ -362,9 +387,3 @@ def _refuse(path: Path) -> NoReturn:
         f"wrong passphrase, or {path} was changed",
         f"try again; if the passphrase is surely right, restore {path}.bak",
     ) from None
-
-
-def _unwritable(path: Path, error: OSError) -> KeystoreError:
-    return KeystoreError(
-        f"{path} cannot be written: {error.strerror}", "nothing was saved; free or unlock the disk"
-    )

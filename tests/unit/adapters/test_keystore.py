@@ -5,7 +5,6 @@ import hashlib
 import shutil
 import stat
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +22,7 @@ from tests.support.keystores import (
     keystore_in,
     opened,
     refusal,
+    resealed,
     write_document,
 )
 from tradebot.adapters import keystore as keystore_module
@@ -206,12 +206,6 @@ def test_another_header_gives_another_key(folder: Path, name: str, value: object
     assert refusal(folder).message.startswith("wrong passphrase, or ")
 
 
-def resealed(store: Keystore, folder: Path, slots: dict[str, str]) -> None:
-    """Write other slots under a sound seal: what only the holder of the data key could do."""
-    document = load_document(folder)
-    (folder / "keystore.json").write_bytes(store._sealed(replace(document, slots=slots)).encode())
-
-
 @pytest.mark.parametrize(
     "other", ["binance/live/main", "binance/testnet/second", "okx/testnet/main"]
 )
@@ -347,29 +341,6 @@ def test_the_keystore_holds_a_thousand_keys_and_no_more(
     with pytest.raises(KeystoreError, match=r"^the keystore holds 1 keys, and that is the most$"):
         opened(folder).put("okx/live/main", FIELDS, "live")
     assert keystore_file.SLOTS_MAX == 1000
-
-
-# Passphrase changes.
-
-
-def test_a_new_passphrase_opens_and_the_old_one_opens_nothing_any_more(folder: Path) -> None:
-    store = opened(folder)
-    store.change_passphrase(Secret("another passphrase"), parameters=CHEAP)
-    assert store.get(SLOT, "testnet") == FIELDS
-    assert opened(folder, Secret("another passphrase")).get(SLOT, "testnet") == FIELDS
-    with pytest.raises(KeystoreError, match=WRONG):
-        opened(folder)
-    shutil.copy(folder / "keystore.json.bak", folder / "keystore.json")
-    with pytest.raises(KeystoreError, match=WRONG):
-        opened(folder)
-
-
-def test_a_new_passphrase_gets_a_new_salt_and_leaves_the_slots(folder: Path) -> None:
-    before = load_document(folder)
-    opened(folder).change_passphrase(PASSPHRASE, parameters=CHEAP)
-    after = load_document(folder)
-    assert after.salt != before.salt
-    assert after.slots == before.slots
 
 
 # Disks that refuse.
