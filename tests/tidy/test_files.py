@@ -23,8 +23,8 @@ _REGISTRY = re.compile(
 _CONFLICT = re.compile(r"^(<{7}|>{7}) ")
 
 
-def text_files() -> Iterator[Path]:
-    """Yield the project's own text files: not what a run, a build or a tool leaves behind."""
+def project_files() -> Iterator[Path]:
+    """Yield the project's own files: not what a run, a build or a tool leaves behind."""
     for folder, folders, files in os.walk(ROOT):
         is_top = Path(folder) == ROOT
         folders[:] = sorted(
@@ -34,9 +34,14 @@ def text_files() -> Iterator[Path]:
         )
         if is_top:
             folders[:] = [name for name in folders if name not in ("logs", "keystore")]
-        for name in sorted(files):
-            if name not in _SKIPPED and (Path(name).suffix in _SUFFIXES or name in _NAMES):
-                yield Path(folder) / name
+        yield from (Path(folder) / name for name in sorted(files) if name not in _SKIPPED)
+
+
+def text_files() -> Iterator[Path]:
+    """Yield those that are text."""
+    for path in project_files():
+        if path.suffix in _SUFFIXES or path.name in _NAMES:
+            yield path
 
 
 def blemishes(path: str, text: str) -> Iterator[str]:

@@ -1,17 +1,19 @@
-"""Hold requirements.lock to pyproject.toml: every dependency, a version that fits, and hashes."""
+"""Hold the locks to pyproject.toml: every dependency, a version that fits, and hashes."""
 
 import re
 import tomllib
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 
 from tests.tidy.rule import ROOT
 
-LOCK = ROOT / "requirements.lock"
+LOCK, BUILD_LOCK = ROOT / "requirements.lock", ROOT / "requirements-build.lock"
 _NORMAL = re.compile(r"[-_.]+")
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = PYPROJECT["project"]
 
 
 def locked(text: str) -> Iterator[tuple[Requirement, int]]:
@@ -43,8 +45,23 @@ def test_every_dependency_is_locked_in_a_version_that_fits() -> None:
     assert not missing, "lock anew: docs/development.md says how"
 
 
-def test_every_locked_package_is_exact_and_hashed() -> None:
-    for requirement, hashes in locked(LOCK.read_text(encoding="utf-8")):
+def test_what_builds_the_project_is_locked_in_a_version_that_fits() -> None:
+    missing = unmet(PYPROJECT["build-system"]["requires"], BUILD_LOCK.read_text(encoding="utf-8"))
+    assert not missing, "lock anew: docs/development.md says how"
+
+
+def test_both_locks_install_together() -> None:
+    first, second = (
+        {requirement.name: requirement for requirement, _ in locked(path.read_text("utf-8"))}
+        for path in (LOCK, BUILD_LOCK)
+    )
+    for name in first.keys() & second.keys():
+        assert first[name].specifier == second[name].specifier, name
+
+
+@pytest.mark.parametrize("path", [LOCK, BUILD_LOCK], ids=lambda path: path.name)
+def test_every_locked_package_is_exact_and_hashed(path: Path) -> None:
+    for requirement, hashes in locked(path.read_text(encoding="utf-8")):
         assert re.fullmatch(r"==[\w.]+", str(requirement.specifier)), requirement
         assert hashes, f"{requirement} has no hash"
 

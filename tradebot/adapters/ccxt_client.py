@@ -133,16 +133,6 @@ def _build(settings: ClientSettings) -> tuple[Any, Callable[[str], None]]:
             f"exchange {settings.exchange!r} is not known to the exchange library",
             hint="set [exchange] id to one of ccxt's ids, such as binance",
         )
-    options = {
-        "fetchMarkets": {"types": ["spot"]},
-        "fetchMargins": False,
-        "fetchCurrencies": False,
-        "defaultType": "spot",
-        "warnOnFetchOpenOrdersWithoutSymbol": False,
-        "fetchOpenOrders": {"warnWithoutSymbol": False},
-        "recvWindow": RECEIVE_WINDOW_MS,
-        "adjustForTimeDifference": settings.now_ms is None,
-    }
     client = genuine_class(ccxt, settings.exchange)(
         {
             "timeout": HTTP_TIMEOUT_MS,
@@ -152,7 +142,7 @@ def _build(settings: ClientSettings) -> tuple[Any, Callable[[str], None]]:
             "password": settings.password,
             "enableRateLimit": settings.has_rate_limit,
             "number": str,
-            "options": options,
+            "options": _options(settings),
         }
     )
     described = client.describe()["urls"]
@@ -177,6 +167,19 @@ def _build(settings: ClientSettings) -> tuple[Any, Callable[[str], None]]:
         # Signed requests carry a timestamp: it comes from the clock that the bot lives by.
         client.milliseconds = settings.now_ms
     return client, _stop_what_goes_elsewhere(client, settings, described)
+
+
+def _options(settings: ClientSettings) -> dict[str, Any]:
+    return {
+        "fetchMarkets": {"types": ["spot"]},
+        "fetchMargins": False,
+        "fetchCurrencies": False,
+        "defaultType": "spot",
+        "warnOnFetchOpenOrdersWithoutSymbol": False,
+        "fetchOpenOrders": {"warnWithoutSymbol": False},
+        "recvWindow": RECEIVE_WINDOW_MS,
+        "adjustForTimeDifference": settings.now_ms is None,
+    }
 
 
 def _stop_what_must_not_leave(client: Any, settings: ClientSettings) -> None:
