@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Final, NoReturn
-from urllib.parse import quote, quote_plus
+from weakref import WeakValueDictionary
 
 MASK: Final = "***"
 # Shorter texts occur by chance in every line; the keystore refuses secrets that short.
@@ -21,12 +21,13 @@ SECRET_LENGTH_MIN: Final = 6
 class Secret:
     """A text that repr, str, format, json, pickle and copy do not show; equal in constant time."""
 
-    __slots__ = ("_text",)
+    __slots__ = ("__weakref__", "_text")
     _text: str
     __hash__ = None  # type: ignore[assignment]  # a hash would be a second way to compare
 
     def __init__(self, text: str) -> None:
         object.__setattr__(self, "_text", text)
+        _living[id(self)] = self
 
     def reveal(self) -> str:
         """Return the text itself."""
@@ -65,24 +66,38 @@ class Secret:
         raise TypeError("a Secret cannot be pickled")
 
 
+# What lives, and no longer: a passphrase is not to be kept for the sake of masking it.
+_living: Final = WeakValueDictionary[int, Secret]()
+
 # An optional quote, itself escaped any number of times when JSON holds JSON.
 _QUOTE = r"""(?:\\*["'])?"""
 _BYTES = r"""(?:b(?=\\*["']))?"""
 _VALUE = r"""[^\s"'\\,;&<>(){}\[\]]+"""
 _HEADERS = (
-    "x-mbx-apikey|x-bapi-(?:api-key|sign)|ok-access-(?:key|sign|passphrase)"
-    "|kc-api-(?:key|sign|passphrase)|api-(?:key|sign)|authorization"
+    "x-mbx-apikey|(?:[a-z]+-)*(?:access|api)-(?:[a-z]+-)?(?:key|sign|passphrase)"
+    "|x-bapi-sign|(?:proxy-)?authorization"
 )
+_FIELDS = "api_?key|secret|password|passphrase|private_?key|sign|(?:access_?)?token"
+_PEM_END = r"-----END [A-Z ]*PRIVATE KEY-----"
 _PATTERNS: Final = tuple(
     re.compile(text, re.IGNORECASE)
     for text in (
         rf"(\bsignature{_QUOTE}\s*(?:[=:,]|%3d)\s*{_BYTES}{_QUOTE}){_VALUE}",
         rf"(\b(?:{_HEADERS}){_QUOTE}\s*[=:,]\s*{_BYTES}{_QUOTE}(?:(?:bearer|basic|token)\s+)?){_VALUE}",
+        # A field of JSON or of a repr, and one of a query.
+        rf"""(["'](?:{_FIELDS}){_QUOTE}\s*:\s*{_BYTES}{_QUOTE}){_VALUE}""",
+        rf"([?&](?:{_FIELDS}|key|sig|auth)=){_VALUE}",
         r"(hooks\.slack\.com/(?:services|workflows|triggers)/)[\w/%.+-]+",
         # urllib3 names the host and the path apart.
         r"(/services/)T\w+/B\w+/\w+",
-        r"(/api/webhooks/)\d+/[\w-]+",
+        r"(/webhooks/)\d+/[\w-]+",
+        r"(/webhookb?2?/)[\w@-]+/[\w/@-]+",
+        r"(/hooks/)[\w-]{16,}",
         r"(/bot)\d+(?::|%3a)[\w-]+",
+        r"(\b)\d{8,10}(?::|%3a)[\w-]{35}\b",
+        r"(://[^\s/:@]+:)[^\s/@]+(?=@)",
+        r"(\b)eyJ[\w-]+\.[\w-]+\.[\w-]+",
+        rf"(-----BEGIN [A-Z ]*PRIVATE KEY-----)[^-]*(?={_PEM_END})",
     )
 )
 
@@ -94,21 +109,23 @@ class Redactor:
     """
 
     def __init__(self, secrets: Iterable[Secret] = ()) -> None:
-        self._forms: frozenset[str] = frozenset()
+        # What finds a text -> how long the text is.
+        self._patterns: dict[str, int] = {}
         self._known: re.Pattern[str] | None = None
         self.register(*secrets)
 
     def register(self, *secrets: Secret) -> None:
         """Mask these from now on, but for texts under 6 characters: they are in every line."""
-        forms = set(self._forms)
+        patterns = dict(self._patterns)
         for secret in secrets:
             for text in _parts(secret.reveal()):
-                forms.update(form for form in _encodings(text) if len(form) >= SECRET_LENGTH_MIN)
-        self._forms = frozenset(forms)
-        if forms:
-            # Longest first: a form that holds another one must go as a whole.
-            ordered = sorted(forms, key=lambda form: (-len(form), form))
-            self._known = re.compile("|".join(re.escape(form) for form in ordered))
+                for pattern in _patterns_of(text):
+                    patterns[pattern] = max(len(text), patterns.get(pattern, 0))
+        self._patterns = patterns
+        if patterns:
+            # Longest first: what holds something else must go as a whole.
+            ordered = sorted(patterns, key=lambda each: (-patterns[each], -len(each), each))
+            self._known = re.compile("|".join(ordered))
 
     def __call__(self, text: str) -> str:
         if self._known is not None:
@@ -116,6 +133,11 @@ class Redactor:
         for pattern in _PATTERNS:
             text = pattern.sub(rf"\g<1>{MASK}", text)
         return text
+
+
+def redacted_by_living(text: str) -> str:
+    """Return `text` without any secret that this process holds now: for what a crash prints."""
+    return Redactor(list(_living.values()))(text)
 
 
 def _parts(text: str) -> Iterator[str]:
@@ -126,14 +148,29 @@ def _parts(text: str) -> Iterator[str]:
         yield from (line for line in lines if len(line) >= 2 * SECRET_LENGTH_MIN)
 
 
-def _encodings(text: str) -> set[str]:
+def _patterns_of(text: str) -> set[str]:
+    """Return what finds `text` in all its spellings."""
     if len(text) < SECRET_LENGTH_MIN:
         return set()
+    # What is percent-encoded is a library's taste, and so is how often.
+    percent = "".join(map(_percent_pattern, text))
+    found = (form for form in _encodings(text) if len(form) >= SECRET_LENGTH_MIN)
+    return {percent, *map(re.escape, found)}
+
+
+def _percent_pattern(char: str) -> str:
+    if char.isascii() and char.isalnum():
+        return char
+    coded = "".join(f"%(?:25)*(?i:{byte:02x})" for byte in _bytes(char))
+    plus = r"|\+" if char == " " else ""
+    return f"(?:{re.escape(char)}|{coded}{plus})"
+
+
+def _encodings(text: str) -> set[str]:
     data = _bytes(text)
-    urls = {quote(data, safe=""), quote(data), quote_plus(data)}
-    plain = {text, *urls, *(re.sub(r"%..", lambda found: found[0].lower(), url) for url in urls)}
-    plain |= {quote(url, safe="") for url in urls}
-    plain |= {repr(text)[1:-1], repr(data)[2:-1], html.escape(text)}
+    # Beside a double quote a repr escapes the single ones.
+    among = {repr(text + "'\"")[1:-4], repr(data + b"'\"")[2:-4]}
+    plain = {text, repr(text)[1:-1], repr(data)[2:-1], html.escape(text), *among}
     plain |= {json.dumps(text, ensure_ascii=False)[1:-1]}
     # A repr or a JSON text inside JSON is escaped once more, and a log line is JSON itself.
     for _ in range(3):

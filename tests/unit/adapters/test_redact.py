@@ -2,10 +2,13 @@
 
 import base64
 import copy
+import gc
 import html
 import json
 import pickle
+import pprint
 import re
+import weakref
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from urllib.parse import quote, quote_plus
@@ -14,7 +17,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradebot.adapters.redact import MASK, Redactor, Secret, plain_text
+from tradebot.adapters.redact import (
+    MASK,
+    Redactor,
+    Secret,
+    plain_text,
+    redacted_by_living,
+)
 
 CANARY = "ca\"na\\ry<+/=&>'é 7f3a9c"
 PEM = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIOlzq8aNARY+/abcdefghijk\n-----END-----\n"
@@ -29,6 +38,8 @@ SHOWS: dict[str, Callable[[Secret], str]] = {
     "in a dict": lambda secret: repr({"secret": secret}),
     "copy": lambda secret: repr(copy.copy(secret)),
     "deepcopy": lambda secret: repr(copy.deepcopy([secret])),
+    "vars": lambda secret: repr([getattr(secret, "__dict__", {}), vars(Holder(secret))]),
+    "pretty": lambda secret: pprint.pformat({"a": [secret]}),
     "asdict": lambda secret: repr(asdict(Holder(secret))),
     "dataclass": lambda secret: repr(Holder(secret)),
     "exception": lambda secret: repr(ValueError(secret)),
@@ -98,8 +109,12 @@ FORMS: dict[str, Callable[[str], str]] = {
     "base64 at the third place": lambda text: base64.b64encode(f"ux{text}y".encode()).decode(),
     "hex": lambda text: text.encode().hex(),
     "HEX": lambda text: text.encode().hex().upper(),
+    "as browsers quote": lambda text: quote(text, safe="!'()*"),
+    "as aiohttp quotes": lambda text: quote(text, safe="!'()*,/:?@$"),
     "repr": repr,
+    "repr among both quotes": lambda text: repr(f"'{text}\""),
     "repr of bytes": lambda text: repr(text.encode()),
+    "repr of bytes among both quotes": lambda text: repr(f"'{text}\"".encode()),
     "json": json.dumps,
     "json as utf-8": lambda text: json.dumps(text, ensure_ascii=False),
     "repr in json": lambda text: json.dumps(repr(text)),
@@ -109,7 +124,16 @@ FORMS: dict[str, Callable[[str], str]] = {
 }
 
 
-@pytest.mark.parametrize("secret", [CANARY, PEM, "plainkey0123456789"], ids=["odd", "pem", "key"])
+SECRETS = {
+    "odd": CANARY,
+    "pem": PEM,
+    "key": "plainkey0123456789",
+    "one quote": "it's-7f3a9c-0123",
+    "the other quote": 'say"7f3a9c"0123',
+}
+
+
+@pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
 @pytest.mark.parametrize("encode", FORMS.values(), ids=FORMS)
 def test_a_registered_secret_is_masked_as(encode: Callable[[str], str], secret: str) -> None:
     redactor = Redactor([Secret(secret)])
@@ -156,6 +180,34 @@ def _bytes(text: str) -> bytes:
         ("https://hooks.slack.com/services/T0/B0/0a1b2c", "https://hooks.slack.com/services/***"),
         ('"POST /services/T012AB/B034CD/0a1b2c HTTP/1.1" 404', '"POST /services/*** HTTP/1.1" 404'),
         ("https://discord.com/api/webhooks/123/0a1b2c", "/api/webhooks/***"),
+        ("https://discord.com/api/v10/webhooks/123/0a1b2c?wait=1", "/webhooks/***?wait=1"),
+        ("https://example.com/hooks/0a1b2c3d4e5f6a7b8c9d", "/hooks/***"),
+        (
+            "https://x.webhook.office.com/webhookb2/0a1b2c@7/IncomingWebhook/0a1b2c/9",
+            "/webhookb2/***",
+        ),
+        ("https://name:0a1b2c@proxy.example:80/path", "https://name:***@proxy.example:80/path"),
+        ("bot token 1234567890:AA0a1b2cAA0a1b2cAA0a1b2cAA0a1b2cAAA was", "bot token *** was"),
+        ("GET /hook?token=0a1b2c&x=1", "token=***&x=1"),
+        ("/x?access_token=0a1b2c", "access_token=***"),
+        ("/x?apiKey=0a1b2c&y", "apiKey=***&y"),
+        ("{'apiKey': '0a1b2c', 'uid': ''}", "{'apiKey': '***', 'uid': ''}"),
+        ('{"secret": "0a1b2c", "password": "0a1b2c"}', '{"secret": "***", "password": "***"}'),
+        ("'privateKey': '0a1b2c'", "'privateKey': '***'"),
+        ("{'CB-ACCESS-SIGN': '0a1b2c'}", "'CB-ACCESS-SIGN': '***'"),
+        ("KC-API-PARTNER-SIGN: 0a1b2c", "KC-API-PARTNER-SIGN: ***"),
+        ("{'sign': '0a1b2c'}", "'sign': '***'"),
+        ("&sign=0a1b2c", "&sign=***"),
+        ("Proxy-Authorization: Basic 0a1b2c", "Proxy-Authorization: Basic ***"),
+        ("jwt eyJhbGciOiJFUzI1.eyJzdWIi0a1b2c.0a1b2c0a1b2c end", "jwt *** end"),
+        (
+            "-----BEGIN EC PRIVATE KEY-----\n0a1b2c\n-----END EC PRIVATE KEY-----",
+            "-----BEGIN EC PRIVATE KEY-----***-----END EC PRIVATE KEY-----",
+        ),
+        (
+            r"'-----BEGIN PRIVATE KEY-----\n0a1b2c\n-----END PRIVATE KEY-----\n'",
+            "'-----BEGIN PRIVATE KEY-----***-----END PRIVATE KEY-----",
+        ),
         ("https://api.telegram.org/bot123:0a1b2c/sendMessage", "/bot***/sendMessage"),
         ("/bot123%3A0a1b2c/getMe", "/bot***/getMe"),
     ],
@@ -167,7 +219,20 @@ def test_what_is_shaped_like_a_secret_is_masked_unregistered(text: str, shown: s
 
 @pytest.mark.parametrize(
     "text",
-    ["BTC/USDT BUY 0.5 @ 20,000", "services are up", "robots/bottle", "design: a=b", "order tb-1"],
+    [
+        "BTC/USDT BUY 0.5 @ 20,000",
+        "services are up",
+        "robots/bottle",
+        "design: a=b",
+        "order tb-1",
+        "check the webhook: tradebot keys add slack",
+        "give --passphrase-file FILE, or systemd's LoadCredential=keystore_passphrase:FILE",
+        "binance refuses the key: AuthenticationError",
+        "binance/testnet/main: secret has fewer than 6 characters",
+        "2026-11-20T18:00:00.000Z 1700000000000:12 tokens: 3",
+        "https://api.binance.com/api/v3/order?symbol=BTCUSDT",
+        "the api_key, secret and password of okx",
+    ],
 )
 def test_ordinary_lines_stay_as_they_are(text: str) -> None:
     assert Redactor([Secret("plainkey0123456789")])(text) == text
@@ -222,3 +287,22 @@ def test_plain_text_is_one_line_of_visible_text(text: str) -> None:
     assert len(shown.splitlines()) <= 1
     assert plain_text(shown) == shown
     shown.encode()
+
+
+# --- what a crash prints ------------------------------------------------------------------------
+
+
+def test_every_secret_that_lives_is_masked_though_no_redactor_knows_it() -> None:
+    secrets = [Secret("first-7f3a9c"), Secret("second-7f3a9c")]
+    text = f"first-7f3a9c {quote('second-7f3a9c')} signature=0a1b2c third-7f3a9c"
+    assert redacted_by_living(text) == "*** *** signature=*** third-7f3a9c"
+    assert len(secrets) == 2
+
+
+def test_a_secret_is_not_kept_alive_by_being_known() -> None:
+    secret = Secret("fourth-7f3a9c")
+    alive = weakref.ref(secret)
+    del secret
+    gc.collect()
+    assert alive() is None
+    assert redacted_by_living("fourth-7f3a9c") == "fourth-7f3a9c"
