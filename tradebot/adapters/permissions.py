@@ -176,7 +176,7 @@ def _names(listed: object) -> tuple[list[str], bool]:
     """Return the names in a list, and whether it holds nothing else."""
     if not isinstance(listed, list):
         return [], False
-    names = [name for name in listed if isinstance(name, str) and name]
+    names = [name for name in listed if isinstance(name, str)]
     return names, len(names) == len(listed)
 
 
