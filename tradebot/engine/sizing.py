@@ -70,9 +70,8 @@ def _wanted(
         stop = stop_price(price, rules.stop_ppm, scale.tick)
         risk["stop"] = plain(scale.price_decimal(stop))
     else:
-        # No range, no size: a quantity of 0 is refused, and nothing is guessed.
-        distance = portion_up(candle.mean_range, rules.range_multiple_ppm)
-        stop = max(0, price - distance) if distance else price
+        # No range, no distance, no size: a quantity of 0 is refused, and nothing is guessed.
+        stop = max(0, price - portion_up(candle.mean_range, rules.range_multiple_ppm))
         risk["mean_range"] = plain(scale.price_decimal(candle.mean_range))
         risk["range_multiple"] = plain(_fraction(rules.range_multiple_ppm))
     wanted = quantity_by_risk(total, rules.risk_ppm, price, stop, lot, lot_cash)
