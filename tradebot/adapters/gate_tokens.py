@@ -32,9 +32,10 @@ class GateTokens:
 
     def take(self, approved: Approved, *, now_ms: int) -> str:
         """Spend the token of an order about to leave; return why it may not, "" = it may."""
-        bound, issued_at = self._out.pop(approved.order_id, (None, 0))
-        if bound is None:
+        token = self._out.pop(approved.order_id, None)
+        if token is None:
             return "it holds no token of the risk gate"
+        bound, issued_at = token
         if bound != approved:
             return "it is not the order that the risk gate approved"
         age_ms = now_ms - issued_at

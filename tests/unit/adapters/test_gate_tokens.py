@@ -50,8 +50,17 @@ def test_token_is_bound_to_the_exact_order(change: str) -> None:
     assert "no token" in tokens.take(ORDER, now_ms=NOW), "a token that was misused is spent"
 
 
+def test_two_that_leave_together_each_have_a_token_and_are_counted() -> None:
+    tokens, second = _issued(), replace(ORDER, order_id="tb-2")
+    tokens.issue(second, now_ms=NOW + AGE_MS_MAX)
+    for each in (ORDER, second):
+        assert tokens.take(each, now_ms=NOW + AGE_MS_MAX) == ""
+    assert (tokens.issued, tokens.taken) == (2, 2)
+
+
 def test_recalled_token_is_worth_nothing() -> None:
     tokens = _issued()
+    tokens.recall(ORDER)
     tokens.recall(ORDER)
     assert "no token" in tokens.take(ORDER, now_ms=NOW)
 
