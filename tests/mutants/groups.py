@@ -44,4 +44,36 @@ LATCH = Group(
     ("tradebot/adapters/latch.py", "tradebot/runtime/kill_latch.py"),
     ("tests/unit/adapters/test_latch.py", "tests/unit/runtime/test_kill_latch.py"),
 )
-GROUPS = (GATE, LATCH)
+DECISION = Group(
+    "decision",
+    ("tradebot/engine/decide.py", "tradebot/engine/entries.py", "tradebot/engine/orders.py"),
+    (
+        "tests/unit/engine/test_decide.py",
+        "tests/unit/engine/test_decide_words.py",
+        "tests/unit/engine/test_entries.py",
+        "tests/unit/engine/test_trailing.py",
+        "tests/unit/engine/test_unprotected.py",
+        "tests/unit/engine/test_state.py",
+    ),
+)
+CARRYING = Group(
+    "carrying",
+    ("tradebot/runtime/carrying.py", "tradebot/adapters/gate_tokens.py"),
+    (
+        "tests/unit/adapters/test_gate_tokens.py",
+        "tests/unit/runtime/test_carrying.py",
+        "tests/unit/runtime/test_session*.py",
+        "tests/unit/runtime/test_limits.py",
+    ),
+)
+BROKER = Group(
+    "broker",
+    ("tradebot/adapters/broker.py",),
+    (
+        "tests/contract/test_brokers.py",
+        "tests/contract/test_broker_faults.py",
+        "tests/contract/test_bans.py",
+        "tests/unit/runtime/test_dead_man.py",
+    ),
+)
+GROUPS = (GATE, LATCH, DECISION, CARRYING, BROKER)

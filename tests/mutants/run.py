@@ -53,7 +53,9 @@ def settings(group: Group) -> str:
         "source_paths": ("tradebot",),
         "only_mutate": group.modules,
         "also_copy": ("config.example.toml",),
-        "pytest_add_cli_args_test_selection": group.tests,
+        "pytest_add_cli_args_test_selection": sorted(
+            path.relative_to(ROOT).as_posix() for each in group.tests for path in ROOT.glob(each)
+        ),
     }
     lines = [f"{key}=\n" + "".join(f"    {each}\n" for each in lists[key]) for key in lists]
     return "[mutmut]\nuse_git_change_detection=false\n" + "".join(lines)
