@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from tests.support.builders import ETH, d, intent, rules, started, state_with
 from tradebot.engine.apply import apply
+from tradebot.engine.controls.admission import check_admission
+from tradebot.engine.controls.refusal import ALL_WELL
 from tradebot.engine.risk import ORDER_PREFIX, namespace, order_id, review
 from tradebot.engine.state import State
 from tradebot.model.event import JournalMoved
@@ -89,3 +91,11 @@ def test_gate_gives_the_order_its_id() -> None:
     assert isinstance(ruling, Approved)
     assert ruling.order_id == order_id(_state(), wanted)
 
+
+def test_nothing_is_named_nor_admitted_before_a_session_has_started() -> None:
+    for ask in (
+        lambda: order_id(State(), intent()),
+        lambda: check_admission(State(), intent(), ALL_WELL),
+    ):
+        with pytest.raises(AssertionError, match=r"^a session has started$"):
+            ask()

@@ -241,6 +241,13 @@ def test_real_money_is_capped_by_what_its_stage_has_earned() -> None:
     assert _bought(more, rules()) == "8.9"
 
 
+def test_stage_that_is_used_up_buys_not_even_the_smallest_lot() -> None:
+    listed = (market(step="0.00000001"), market("ETH/USDT"))
+    state = state_with(*listed, positions={ETH: position("2 @ 100")}, closes={ETH: "100"})
+    sized = entry_size(state, BTC, candle("1"), 1, 1_000_000, rules(is_staged=True))
+    assert (sized.quantity, sized.size["capped_by"]) == (0, "stage_cash")
+
+
 def test_price_of_one_tick_has_no_stop_under_it_to_size_by() -> None:
     by = rules(stop_ppm=20_000, risk_ppm_max=1)
     size = entry_size(state_with(), BTC, candle("1"), 1, 1_000_000, by).size

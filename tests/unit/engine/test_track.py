@@ -1,5 +1,6 @@
 """What the limits look back on: the day's opening, the peak, trades, errors, what left."""
 
+import decimal
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -23,7 +24,7 @@ from tests.support.builders import (
 )
 from tradebot.engine.apply import apply, fold
 from tradebot.engine.state import State
-from tradebot.engine.track import FOR_EVER, Marks, Trip, moved
+from tradebot.engine.track import FOR_EVER, Marks, Trip, in_proportion, moved
 from tradebot.model import event as ev
 from tradebot.model.account import TradingState
 from tradebot.model.codec import decode, encode, kind_of
@@ -213,6 +214,11 @@ def test_who_takes_all_begins_anew(then: str) -> None:
 def test_part_of_nothing_is_none(before: str, after_: str, opening: str) -> None:
     marks = moved(Marks(d(before), d(1000), d(1000), MIDNIGHT), d(before), d(after_))
     assert marks == Marks(d(after_), d(opening), d(opening), MIDNIGHT)
+
+
+def test_decimal_context_of_the_caller_moves_no_part() -> None:
+    with decimal.localcontext(prec=6):
+        assert in_proportion(d(1000), d(970), d(1455)) == d("1500.00000000")
 
 
 # --- what tripped -------------------------------------------------------------------------------

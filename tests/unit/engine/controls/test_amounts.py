@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.builders import BTC, d, intent, market, position, rules, state_with
 from tests.support.gated import PASSES, Told, asked, told
-from tradebot.engine.controls.amounts import check_price, nearest_stop
+from tradebot.engine.controls.amounts import check_price, check_risk, nearest_stop
 from tradebot.engine.settings import Rules
 from tradebot.model.market import FeeAsset
 from tradebot.model.order import Leg, OrderKind
@@ -224,6 +224,11 @@ def test_what_is_at_risk_is_a_part_of_equity_and_not_of_cash() -> None:
     )
     assert asked(held, "buy 0.2 BTC @ 100", wide(risk_ppm_max=20_000)) == PASSES
     assert asked(held, "buy 0.201 BTC @ 100", wide(risk_ppm_max=20_000))[1:3] == ("20", "20.1")
+
+
+def test_account_of_nothing_may_not_lose_one_unit() -> None:
+    by = wide(risk_ppm_max=1_000_000)
+    assert check_risk(state_with(balances={}), intent("buy 1 BTC @ 100"), by, 1, 100) is not None
 
 
 def test_account_of_nothing_may_lose_nothing() -> None:
