@@ -16,7 +16,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_fresh_project_is_not_armed_and_is_told_how() -> None:
     done = typed("arm", code=6)
-    assert "NOT ARMED: 7 of 8 rungs are missing." in done.out
+    assert "NOT ARMED: 8 of 9 rungs are missing." in done.out
     assert "tradebot kill --drill" in done.out
     assert f'--sentence "{SENTENCE}"' in done.out
     assert "100 in the quote coin may be at work" in done.out

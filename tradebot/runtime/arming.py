@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from tradebot.adapters.audit import AuditKind
 from tradebot.adapters.evidence import ALERT_TESTS, BACKUPS, append_line, read_lines
 from tradebot.adapters.journal import entries
+from tradebot.adapters.keystore_file import Slot, key_checks, keystore_exists
+from tradebot.adapters.permissions import Permissions
 from tradebot.engine.apply import apply
 from tradebot.engine.stage import FIRST_CASH
 from tradebot.engine.state import State
-from tradebot.errors import JournalError, NotArmed, UsageError
+from tradebot.errors import JournalError, KeystoreError, NotArmed, UsageError
 from tradebot.model import event as ev
 from tradebot.model.account import TradingState
 from tradebot.model.money import plain
@@ -21,18 +23,20 @@ from tradebot.model.timeframe import DAY_MS
 from tradebot.runtime.assemble import LIVE, PRACTICE
 from tradebot.runtime.config import Config
 from tradebot.runtime.drills import drills
+from tradebot.runtime.key_checks import OPEN_TO, KeyTerms, described, refusal
 from tradebot.runtime.run_audit import audit_log
 from tradebot.runtime.runs import Run, Runs
 
 OVERRIDES = "arming.jsonl"
 OVERRIDE_DAYS = 7
+ADDRESSES = "addresses"
 # One of each is worth about as much as one of the others: the first stage counts in them.
 QUOTES = frozenset({"USDT", "USDC", "FDUSD", "TUSD", "DAI", "USD", "EUR", "GBP"})
 SENTENCES = {
     "days": "I trade real money with a bot that has not practised long enough",
     "drill": "I trade real money without a rehearsed emergency stop",
     "backup": "I trade real money without a fresh backup of the journal",
-    "permissions": "I trade real money with a key whose rights nobody has checked",
+    ADDRESSES: "I trade real money with a key that works from every address",
     "alerts": "I trade real money with nobody to call me",
     "replay": "I trade real money without having compared trading with its replay",
 }
@@ -73,18 +77,14 @@ def ladder(config: Config, *, now_ms: int) -> Ladder:
     practice = _run(runs, config, PRACTICE)
     live = _run(runs, config, LIVE)
     state = None if live is None else _folded(live)
-    typed = _overrides(config, now_ms)
+    typed = left_out(config, config.exchange.id, config.exchange.account, now_ms=now_ms)
     rungs = (
         _quote(config),
         _days(practice, config),
         _reconciled(practice, state),
         _drill(config, now_ms),
         _backup(config, live or practice, now_ms),
-        Rung(
-            code="permissions",
-            is_met=False,
-            text="this version cannot ask the exchange what a key may do",
-        ),
+        *_key(config, now_ms),
         _alerts(config, now_ms),
         Rung(
             code="replay",
@@ -125,13 +125,12 @@ def override(config: Config, code: str, sentence: str, reason: str, *, now_ms: i
         raise UsageError(f"{code} is left out by typing it in full", hint=f'type "{wanted}"')
     if not reason.strip():
         raise UsageError("say why", hint="--reason TEXT")
+    place = {"exchange": config.exchange.id, "account": config.exchange.account}
     append_line(
         config.paths.logs / OVERRIDES,
-        {**_place(config), "at": now_ms, "code": code, "sentence": sentence, "reason": reason},
+        {**place, "at": now_ms, "code": code, "sentence": sentence, "reason": reason},
     )
-    audit_log(config.paths.logs).record(
-        AuditKind.OVERRIDE_TYPED, code=code, reason=reason, **_place(config)
-    )
+    audit_log(config.paths.logs).record(AuditKind.OVERRIDE_TYPED, code=code, reason=reason, **place)
 
 
 # --- the rungs ----------------------------------------------------------------------------------
@@ -222,6 +221,54 @@ def _backup(config: Config, run: Run | None, now_ms: int) -> Rung:
     )
 
 
+def _key(config: Config, now_ms: int) -> tuple[Rung, Rung]:
+    """Return the rungs of what the key may do, and from where.
+
+    It is what was told last; a start asks again, and is refused by what it hears.
+    """
+    slot = Slot(config.exchange.id, LIVE, config.exchange.account)
+    told, text, command = _told_of(slot, config, now_ms)
+    terms = KeyTerms(is_real=True, any_address=True)
+    why = text or refusal(told, terms)
+    return (
+        Rung(
+            code="permissions",
+            is_met=not why,
+            text=why or f"the key {described(told)}",
+            command=command,
+        ),
+        Rung(
+            code=ADDRESSES,
+            is_met=not text and told.ip_restricted is True,
+            text=text or OPEN_TO[told.ip_restricted],
+            command=command,
+        ),
+    )
+
+
+def _told_of(slot: Slot, config: Config, now_ms: int) -> tuple[Permissions, str, str]:
+    """Return what was told of a key, why that is nothing, and the command that asks."""
+    folder, nothing = config.paths.keystore, Permissions()
+    try:
+        checks = key_checks(folder) if keystore_exists(folder) else {}
+    except KeystoreError as error:
+        return nothing, error.message, ""
+    if slot.name not in checks:
+        return nothing, f"the keystore has no {slot.name}", slot.adding
+    command = slot.adding.replace("keys add", "keys check")
+    check = checks[slot.name]
+    # One of the future proves nothing, as with all that grows old.
+    if check is None or check.checked_at_ms > now_ms:
+        return nothing, f"the exchange was not asked what {slot.name} may do", command
+    told = Permissions(
+        may_trade=check.may_trade,
+        may_withdraw=check.may_withdraw,
+        may_transfer=check.may_transfer,
+        ip_restricted=check.ip_restricted,
+    )
+    return told, "", command
+
+
 def _alerts(config: Config, now_ms: int) -> Rung:
     command = "tradebot alerts test"
     channels = sorted(config.alerts.channels)
@@ -274,13 +321,12 @@ def _folded(run: Run) -> State:
     return state
 
 
-def _place(config: Config) -> dict[str, str]:
-    return {"exchange": config.exchange.id, "account": config.exchange.account}
+def left_out(config: Config, exchange: str, account: str, *, now_ms: int) -> dict[str, str]:
+    """Return the reasons of what was left out there within the last week, by code.
 
-
-def _overrides(config: Config, now_ms: int) -> dict[str, str]:
-    """Return the reasons of what was left out within the last week, by code."""
-    place = _place(config)
+    Raises JournalError.
+    """
+    place = {"exchange": exchange, "account": account}
     typed = {}
     for line in read_lines(config.paths.logs / OVERRIDES):
         is_here = all(line.get(key) == value for key, value in place.items())

@@ -23,6 +23,12 @@ EVERY_MS: Final = 3_600_000
 SOON_MS: Final = 300_000
 # So long a key stands by its last answer while no new one comes.
 SILENT_MS: Final = 3 * EVERY_MS
+# From where a key works, by what is told of it.
+OPEN_TO: Final = {
+    True: "the key works from listed addresses only",
+    False: "the key works from every address",
+    None: "the exchange does not tell from which addresses the key works",
+}
 HINT: Final = "take that right from the key at the exchange, or make a key that can only trade"
 
 
@@ -52,14 +58,8 @@ def refusal(told: "Permissions", terms: KeyTerms) -> str:
     if not told.checked:
         return f"nobody knows what the key may do: {untold(told)}"
     if not (told.ip_restricted or terms.any_address):
-        return _ADDRESSES[told.ip_restricted]
+        return OPEN_TO[told.ip_restricted]
     return ""
-
-
-_ADDRESSES: Final = {
-    False: "the key works from every address",
-    None: "the exchange does not tell from which addresses the key works",
-}
 
 
 def untold(told: "Permissions") -> str:

@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from tests.support.builders import closed, market, started
+from tests.support.keystores import CHEAP, FIELDS, PASSPHRASE, keystore_in, opened
 from tradebot.adapters.evidence import ALERT_TESTS, BACKUPS, append_line
 from tradebot.adapters.journal import SqliteJournal
+from tradebot.adapters.keystore import Keystore
+from tradebot.adapters.keystore_file import KeyCheck
 from tradebot.engine.apply import fold
 from tradebot.errors import NotArmed, UsageError
 from tradebot.model import event as ev
@@ -30,7 +33,8 @@ BEGAN = NOW - 8 * DAY_MS
 
 
 def _config(folder: Path, **sections: dict[str, Any]) -> Config:
-    given = {"paths": {"logs": folder / "logs"}, "alerts": {"channels": ("slack",)}, **sections}
+    paths = {"logs": folder / "logs", "keystore": folder / "keystore"}
+    given = {"paths": paths, "alerts": {"channels": ("slack",)}, **sections}
     return Config.model_validate(given)
 
 
@@ -76,12 +80,20 @@ def _evidence(config: Config, *, age_ms: int = 0) -> None:
     append_line(logs / ALERT_TESTS, {"at": at, "channels": ["slack"]})
 
 
+def _checked(config: Config, *, at: int = NOW, **answers: bool | None) -> None:
+    """Keep a key for real money, and what its exchange told of it: nothing bad, but for this."""
+    told = {"may_trade": True, "may_withdraw": False, "may_transfer": False, "ip_restricted": True}
+    store = Keystore.create(config.paths.keystore, PASSPHRASE, parameters=CHEAP)
+    check = KeyCheck(checked_at_ms=at, **{**told, **answers})
+    store.put("binance/live/main", FIELDS, "live", check=check)
+
+
 def _missing(config: Config) -> set[str]:
     return {rung.code for rung in ladder(config, now_ms=NOW).missing}
 
 
 def test_fresh_project_misses_every_rung(tmp_path: Path) -> None:
-    assert _missing(_config(tmp_path)) == {*SENTENCES, "reconciled"}
+    assert _missing(_config(tmp_path)) == {*SENTENCES, "reconciled", "permissions"}
 
 
 @pytest.mark.parametrize(("quote", "is_met"), [("USDC", True), ("BTC", False), ("TRY", False)])
@@ -99,7 +111,8 @@ def test_what_was_done_is_shown_and_what_cannot_be_is_not(tmp_path: Path) -> Non
     config = _config(tmp_path)
     _practised(config)
     _evidence(config)
-    assert _missing(config) == {"permissions", "replay"}
+    _checked(config)
+    assert _missing(config) == {"replay"}
 
 
 @pytest.mark.parametrize(("days", "is_met"), [(6, False), (7, True), (8, True)])
@@ -141,7 +154,8 @@ def test_evidence_grows_old(tmp_path: Path, age_ms: int, missing: set[str]) -> N
     config = _config(tmp_path)
     _practised(config)
     _evidence(config, age_ms=age_ms)
-    assert _missing(config) - {"permissions", "replay"} == missing
+    _checked(config)
+    assert _missing(config) - {"replay"} == missing
 
 
 def test_drill_with_a_problem_is_none(tmp_path: Path) -> None:
@@ -159,9 +173,7 @@ def test_drill_with_a_problem_is_none(tmp_path: Path) -> None:
         ev.TradingStateChanged(at=NOW, state=TradingState.REDUCING, reason="x"),
     ],
 )
-def test_journal_that_waits_for_a_person_is_not_reconciled(
-    tmp_path: Path, event: ev.Event
-) -> None:
+def test_journal_that_waits_for_a_person_is_not_reconciled(tmp_path: Path, event: ev.Event) -> None:
     config = _config(tmp_path)
     _practised(config, 7, event)
     assert "reconciled" in _missing(config)
@@ -174,6 +186,50 @@ def test_test_of_other_channels_does_not_count(tmp_path: Path) -> None:
     assert "alerts" in _missing(config)
 
 
+# --- the key ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answers", "missing"),
+    [
+        ({}, set()),
+        ({"may_withdraw": True}, {"permissions"}),
+        ({"may_transfer": True}, {"permissions"}),
+        ({"may_trade": False}, {"permissions"}),
+        ({"may_withdraw": None}, {"permissions"}),
+        ({"may_transfer": None}, {"permissions"}),
+        ({"ip_restricted": False}, {"addresses"}),
+        ({"ip_restricted": None}, {"addresses"}),
+    ],
+)
+def test_key_must_be_told_to_only_trade_and_from_listed_addresses(
+    tmp_path: Path, answers: dict[str, bool | None], missing: set[str]
+) -> None:
+    config = _config(tmp_path)
+    _checked(config, **answers)
+    assert _missing(config) & {"permissions", "addresses"} == missing
+
+
+def test_key_that_was_told_of_in_the_future_or_not_at_all_is_not_checked(tmp_path: Path) -> None:
+    config = _config(tmp_path)
+    _checked(config, at=NOW + 1)
+    assert {"permissions", "addresses"} <= _missing(config)
+    opened(config.paths.keystore).put("binance/live/main", FIELDS, "live")
+    (rung, _) = [each for each in ladder(config, now_ms=NOW).rungs if "keys" in each.command]
+    assert (rung.text, rung.command) == (
+        "the exchange was not asked what binance/live/main may do",
+        "tradebot keys check binance --live",
+    )
+
+
+def test_key_of_a_testnet_or_a_damaged_keystore_shows_nothing(tmp_path: Path) -> None:
+    config = _config(tmp_path)
+    keystore_in(config.paths.keystore)
+    assert {"permissions", "addresses"} <= _missing(config)
+    (config.paths.keystore / "keystore.json").write_text("{")
+    assert {"permissions", "addresses"} <= _missing(config)
+
+
 # --- leaving out --------------------------------------------------------------------------------
 
 
@@ -181,18 +237,19 @@ def test_rung_is_left_out_by_its_sentence_for_a_week(tmp_path: Path) -> None:
     config = _config(tmp_path)
     _practised(config)
     _evidence(config)
-    with pytest.raises(NotArmed, match="permissions"):
+    _checked(config, ip_restricted=False)
+    with pytest.raises(NotArmed, match="addresses"):
         check_armed(config, now_ms=NOW)
-    for code in ("permissions", "replay"):
+    for code in ("addresses", "replay"):
         override(config, code, SENTENCES[code], "a small account", now_ms=NOW)
     told = check_armed(config, now_ms=NOW)
     assert [(each.code, each.reason) for each in told] == [
-        ("permissions", "a small account"),
+        ("addresses", "a small account"),
         ("replay", "a small account"),
     ]
     assert fold([started(), *told]).trading is TradingState.ACTIVE
     check_armed(config, now_ms=NOW + 7 * DAY_MS)
-    with pytest.raises(NotArmed, match="permissions"):
+    with pytest.raises(NotArmed, match="addresses"):
         check_armed(config, now_ms=NOW + 7 * DAY_MS + 1)
 
 
@@ -203,6 +260,7 @@ def test_rung_is_left_out_by_its_sentence_for_a_week(tmp_path: Path) -> None:
         ("drill", SENTENCES["drill"].lower(), "x", "in full"),
         ("drill", SENTENCES["drill"], " ", "say why"),
         ("reconciled", "whatever", "x", "cannot be left out"),
+        ("permissions", "whatever", "x", "cannot be left out"),
         ("", "", "", "cannot be left out"),
     ],
 )
