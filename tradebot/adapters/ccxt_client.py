@@ -4,9 +4,11 @@ Law: nothing here retries. ccxt's own retry of private calls stays off: a second
 second order. Numbers arrive as text (`number: str`) and never become floats on the way to money.
 What must not leave now, in a ban or while the exchange fails, is stopped by `breakers.py`; what
 must not leave at all by `allowed_hosts.py`; whose class is given the key is asked of `genuine.py`.
+An error is redacted before anyone has it: its text may hold the key, and the request's signature.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -20,10 +22,12 @@ from tradebot.adapters.breakers import Tell, install, pace
 from tradebot.adapters.clock import WallClock
 from tradebot.adapters.genuine import genuine_class
 from tradebot.adapters.passthrough import check_addresses, texts_in
+from tradebot.adapters.redact import Redactor, Secret
 from tradebot.errors import ConfigError, ExchangeUnavailable, HostRefused, KeystoreError
 
 HTTP_TIMEOUT_MS = 15_000
 RECEIVE_WINDOW_MS = 5_000
+_CAUSES_MAX = 20
 
 
 class NotCalled(Paused):
@@ -41,7 +45,7 @@ class ClientSettings:
     """How to reach an exchange. `passthrough` is the config's `[exchange.ccxt]`, checked there."""
 
     exchange: str
-    api_key: str = ""
+    api_key: str = field(default="", repr=False)
     secret: str = field(default="", repr=False)
     # The third secret of some exchanges, which call it a passphrase.
     password: str = field(default="", repr=False)
@@ -67,6 +71,8 @@ class CcxtClient:
     def __init__(self, settings: ClientSettings) -> None:
         self.exchange = settings.exchange
         self._follow = settings.follow
+        credentials = (settings.api_key, settings.secret, settings.password)
+        self._redactor = Redactor(Secret(each) for each in credentials)
         self._loop = asyncio.new_event_loop()
         try:
             self.raw, self.check_address = _build(settings)
@@ -95,7 +101,11 @@ class CcxtClient:
             self._follow(answer)
 
     def _run(self, method: str, *arguments: Any, **keywords: Any) -> Any:
-        return self._loop.run_until_complete(getattr(self.raw, method)(*arguments, **keywords))
+        try:
+            return self._loop.run_until_complete(getattr(self.raw, method)(*arguments, **keywords))
+        except ccxt.BaseError as error:
+            self._redact(error)
+            raise
 
     def gather(self, calls: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
         """Run several ccxt coroutines at once.
@@ -106,7 +116,21 @@ class CcxtClient:
         async def together() -> list[Any]:
             return await asyncio.gather(*calls, return_exceptions=True)
 
-        return self._loop.run_until_complete(together())
+        results = self._loop.run_until_complete(together())
+        for each in results:
+            if isinstance(each, BaseException):
+                self._redact(each)
+        return results
+
+    def _redact(self, error: BaseException | None) -> None:
+        """Take credentials and signatures out of an error, and out of what caused it."""
+        for _ in range(_CAUSES_MAX):
+            if error is None:
+                return
+            error.args = tuple(
+                self._redactor(each) if isinstance(each, str) else each for each in error.args
+            )
+            error = error.__cause__ or error.__context__
 
     def close(self) -> None:
         """Close the connections and the loop."""
@@ -161,6 +185,7 @@ def _build(settings: ClientSettings) -> tuple[Any, Callable[[str], None]]:
     if settings.errors_as_url:
         known = client.get_exceptions_by_url
         client.get_exceptions_by_url = lambda url, kind: known(settings.errors_as_url, kind)
+    _silence(client)
     _refuse_what_is_no_answer(client)
     _stop_what_must_not_leave(client, settings)
     if settings.now_ms is not None:
@@ -180,6 +205,14 @@ def _options(settings: ClientSettings) -> dict[str, Any]:
         "recvWindow": RECEIVE_WINDOW_MS,
         "adjustForTimeDifference": settings.now_ms is None,
     }
+
+
+def _silence(client: Any) -> None:
+    """Have the library say nothing of its requests, whoever makes it verbose or a logger loud."""
+    client.log = lambda *said: None
+    quiet = logging.Logger("ccxt", logging.WARNING)
+    quiet.parent = logging.getLogger("ccxt")
+    client.logger = quiet
 
 
 def _stop_what_must_not_leave(client: Any, settings: ClientSettings) -> None:

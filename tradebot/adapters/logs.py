@@ -1,6 +1,7 @@
 """The log: structlog and the standard library's loggers as JSON lines in one rotating file.
 
-Law: a line that cannot be written is counted and dropped; logging never stops trading.
+Law: a line that cannot be written is counted and dropped; logging never stops trading. No text
+leaves unredacted, whichever handler or stream it leaves by.
 """
 
 import logging
@@ -13,6 +14,7 @@ from typing import Any, Final
 
 import structlog
 
+from tradebot.adapters.last_words import pin_loggers
 from tradebot.errors import ConfigError
 from tradebot.model.timeframe import format_time
 from tradebot.ports import Clock
@@ -20,8 +22,6 @@ from tradebot.ports import Clock
 LOG_NAME: Final = "tradebot.jsonl"
 _FILE_SIZE_MAX = 20 * 1024 * 1024
 _OLD_FILES_MAX = 5
-# Their DEBUG and INFO lines carry request headers, keys and signatures.
-PINNED_LOGGERS: Final = ("ccxt", "urllib3", "requests", "aiohttp", "apscheduler", "asyncio")
 _LEVELS: Final = ("debug", "info", "warning", "error")
 
 _handler: "_LogHandler | None" = None
@@ -68,8 +68,8 @@ def configure_logging(
     root = logging.getLogger()
     root.addHandler(handler)
     logging.getLogger("tradebot").setLevel(level.upper())
-    for name in PINNED_LOGGERS:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.setLogRecordFactory(_redacted_records(redactor))
+    pin_loggers()
     _handler = handler
     return path
 
@@ -82,8 +82,25 @@ def close_logging() -> int:
     handler, _handler = _handler, None
     logging.getLogger().removeHandler(handler)
     logging.getLogger("tradebot").setLevel(logging.NOTSET)
+    logging.setLogRecordFactory(logging.LogRecord)
     handler.close()
     return handler.lost_lines
+
+
+def _redacted_records(redactor: Callable[[str], str]) -> type[logging.LogRecord]:
+    """Return records without secrets for every handler, those of a strategy's own code, too."""
+
+    class Redacted(logging.LogRecord):
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
+            if self.exc_info is not None and self.exc_info[1] is not None:
+                text = logging.Formatter().formatException(self.exc_info)
+                self.exc_text = redactor(text)
+
+        def getMessage(self) -> str:
+            return redactor(super().getMessage())
+
+    return Redacted
 
 
 def _unwritable(path: Path, error: OSError) -> ConfigError:

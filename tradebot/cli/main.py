@@ -88,16 +88,16 @@ app.add_typer(sandbox.app, name="sandbox")
 
 def main() -> None:
     """Run the command line; end with the documented exit code and, but for our bugs, one line."""
+    from tradebot.adapters.last_words import guard_stderr
     from tradebot.errors import InvariantError, TradebotError
 
+    guard_stderr()
     try:
         # Not standalone: its words for a wrong command line would not be JSON when JSON is asked.
         code = app(standalone_mode=False)
     except TradebotError as error:
-        # Our own bug keeps its traceback: whoever mends it needs it.
-        if isinstance(error, InvariantError):
-            raise
-        code = _say(error.message, error.hint, error.exit_code)
+        is_bug = isinstance(error, InvariantError)
+        code = _crash(error) if is_bug else _say(error.message, error.hint, error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         code = _say("stopped by the keyboard", "", INTERRUPTED)
     except OSError as error:
@@ -108,16 +108,24 @@ def main() -> None:
 
 
 def _misuse(error: Exception) -> int:
-    """Say what is wrong with the command line; anything else is our bug and keeps its traceback."""
+    """Say what is wrong with the command line; anything else is our bug."""
     # Typer's own class for it is private; what it can do tells it apart.
     if not hasattr(error, "format_message") or not hasattr(error, "show"):
-        raise error
+        return _crash(error)
     if "--json" not in sys.argv:
         error.show()
         return USAGE
     context = getattr(error, "ctx", None)
     command = "tradebot" if context is None else context.command_path
     return _say(error.format_message().partition("\n")[0], f"see `{command} --help`", USAGE)
+
+
+def _crash(error: Exception) -> int:
+    """Print our own bug with its traceback, which whoever mends it needs, and without secrets."""
+    from tradebot.adapters.last_words import crash_text
+
+    typer.echo(crash_text(error), err=True, nl=False)
+    return FAILURE
 
 
 def _disk_words(error: OSError) -> str:

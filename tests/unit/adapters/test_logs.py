@@ -1,5 +1,6 @@
 """The log: one JSON object a line, redacted, private, rotated, and never in the way of trading."""
 
+import io
 import json
 import logging
 import stat
@@ -12,7 +13,8 @@ import pytest
 from tests.support.disks import full_disk
 from tradebot.adapters import logs
 from tradebot.adapters.clock import VirtualClock
-from tradebot.adapters.logs import PINNED_LOGGERS, close_logging, configure_logging, get_logger
+from tradebot.adapters.last_words import PINNED_LOGGERS
+from tradebot.adapters.logs import close_logging, configure_logging, get_logger
 from tradebot.adapters.redact import Redactor, Secret
 from tradebot.errors import ConfigError
 
@@ -189,3 +191,40 @@ def test_a_disk_that_fills_up_later_costs_lines_but_raises_nothing(
     assert close_logging() > 900
     assert capsys.readouterr() == ("", "")
     assert lines(path)[-1]["event"] == "healed"
+
+
+# --- what others would print --------------------------------------------------------------------
+
+
+@pytest.fixture
+def stranger() -> Iterator[io.StringIO]:
+    """Return what a handler hears that a strategy's own code has put on the root logger."""
+    said = io.StringIO()
+    handler = logging.StreamHandler(said)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    yield said
+    root.removeHandler(handler)
+
+
+def test_a_handler_of_somebody_else_hears_no_secret(tmp_path: Path, stranger: io.StringIO) -> None:
+    opened(tmp_path)
+    logging.getLogger("ccxt").warning("args %s", CANARY)
+    try:
+        raise ValueError(CANARY)
+    except ValueError:
+        logging.getLogger("ccxt").exception("theirs %s", CANARY)
+        get_logger("session").exception("ours", key=CANARY)
+    said = stranger.getvalue()
+    assert "7f3a9c" not in said
+    assert said.count("ValueError: ***") == 2
+    assert "args ***" in said
+
+
+def test_after_closing_records_are_the_standard_library_s_again(tmp_path: Path) -> None:
+    before = logging.getLogRecordFactory()
+    opened(tmp_path)
+    opened(tmp_path)
+    assert logging.getLogRecordFactory() is not before
+    close_logging()
+    assert logging.getLogRecordFactory() is before
