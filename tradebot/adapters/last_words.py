@@ -4,7 +4,6 @@ Law: none of it holds a secret that this process holds.
 """
 
 import logging
-import sys
 import threading
 import traceback
 from typing import Final
@@ -47,4 +46,7 @@ def _say_thread_died(died: threading.ExceptHookArgs) -> None:
     if died.exc_value is None or isinstance(died.exc_value, SystemExit):
         return
     name = "?" if died.thread is None else died.thread.name
-    sys.stderr.write(f"Exception in thread {name}:\n{crash_text(died.exc_value)}")
+    # Into the log where one is open, else on stderr.
+    logging.getLogger("threads").error(
+        "Exception in thread %s:\n%s", name, crash_text(died.exc_value)
+    )

@@ -33,7 +33,7 @@ def test_without_a_log_libraries_are_pinned_all_the_same(name: str) -> None:
     logger.setLevel(before)
 
 
-def test_a_thread_that_dies_shows_no_secret(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_thread_that_dies_shows_no_secret(caplog: pytest.LogCaptureFixture) -> None:
     secret = Secret(CANARY)
 
     def dies() -> None:
@@ -44,8 +44,10 @@ def test_a_thread_that_dies_shows_no_secret(capfd: pytest.CaptureFixture[str]) -
         thread = threading.Thread(target=dies, name="alerts")
         thread.start()
         thread.join()
-    said = capfd.readouterr().err
+    (record,) = caplog.records
+    said = record.getMessage()
     assert "7f3a9c" not in said
+    assert (record.name, record.levelno) == ("threads", logging.ERROR)
     assert said.startswith("Exception in thread alerts:\nTraceback")
     assert said.endswith("ValueError: with ***\n")
     assert secret == Secret(CANARY)
