@@ -35,17 +35,15 @@ def send_test_message(
     """Send a test message through every channel that is on; exit 1 if one failed, 3 for none."""
     from tradebot.adapters.alerts import AlertSettings
     from tradebot.cli.output import emit
-    from tradebot.cli.prompt import asker
+    from tradebot.cli.unlocking import unlocking
     from tradebot.runtime.config import load_config
-    from tradebot.runtime.keys import Unlocking, run_alert_test
+    from tradebot.runtime.keys import run_alert_test
 
     settings = load_config(config)
-    unlocking = Unlocking(
-        folder=settings.paths.keystore, passphrase_file=passphrase_file, ask=asker()
-    )
+    opening = unlocking(settings, passphrase_file)
     wanted = AlertSettings(channels=settings.alerts.channels, kinds=settings.alerts.kinds)
     results = run_alert_test(
-        wanted, unlocking, logs=settings.paths.logs, heading=settings.exchange.id
+        wanted, opening, logs=settings.paths.logs, heading=settings.exchange.id
     )
     emit(
         {"schema": SCHEMA, "channels": [asdict(result) for result in results]},

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from tradebot.cli.output import emit
-from tradebot.cli.prompt import asker
+from tradebot.cli.unlocking import unlocking
 
 if TYPE_CHECKING:
     from tradebot.model.command import CommandWord
@@ -76,19 +76,15 @@ def giver_of(typed: Typed, *, may_lift_halt: bool = False) -> Giver:
     """Return who gives commands to the bot that is meant. Raises NotFoundError."""
     from tradebot.runtime.commanding import Giver
     from tradebot.runtime.config import load_config
-    from tradebot.runtime.keys import Unlocking
     from tradebot.runtime.prepare import Request
     from tradebot.runtime.runs import Runs
 
     config = load_config(typed.config)
-    unlocking = Unlocking(
-        folder=config.paths.keystore, passphrase_file=typed.passphrase_file, ask=asker()
-    )
     return Giver(
         config=config,
         request=Request(config=typed.config),
         run=Runs(config.paths.logs).find(typed.run),
-        unlocking=unlocking,
+        unlocking=unlocking(config, typed.passphrase_file),
         wait_ms=typed.wait_seconds * 1000,
         may_lift_halt=may_lift_halt,
     )

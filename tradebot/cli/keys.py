@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tradebot.cli import choices
+from tradebot.cli.unlocking import unlocking
+
 if TYPE_CHECKING:
-    from tradebot.runtime.keys import Unlocking
+    from tradebot.adapters.keystore_file import KeyCheck
+    from tradebot.runtime.keys import Saved, Unlocking
 
 app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Keys: add, list, remove, passphrase."
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Keys: add, list, rotate, remove, passphrase, export-backup.",
 )
 
 SCHEMA = "tradebot.keys/1"
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Config = Annotated[Path | None, typer.Option("--config", help="The configuration file.")]
 Name = Annotated[str, typer.Argument(help="An exchange such as binance, or slack, or email.")]
 Testnet = Annotated[bool, typer.Option("--testnet", help="The key is for the test network.")]
 Live = Annotated[bool, typer.Option("--live", help="The key is for real money.")]
 Account = Annotated[str, typer.Option(help="Your name for the account at the exchange.")]
-PassphraseFile = Annotated[
-    Path | None,
-    typer.Option(help="A 0600 file, outside the project, with the keystore's passphrase."),
+Stdin = Annotated[
+    bool, typer.Option("--stdin", help="Read the fields from standard input, a line each.")
+]
+KeyFile = Annotated[
+    Path | None, typer.Option(help="Read the fields from a 0600 file: lines, or JSON.")
+]
+NoCheck = Annotated[
+    bool, typer.Option("--no-check", help="Save it unchecked, without asking the exchange.")
 ]
 
 
@@ -34,46 +43,79 @@ def add(
     testnet: Testnet = False,
     live: Live = False,
     account: Account = "main",
-    stdin: Annotated[
-        bool, typer.Option("--stdin", help="Read the fields from standard input, a line each.")
-    ] = False,
-    key_file: Annotated[
-        Path | None, typer.Option(help="Read the fields from a 0600 file: lines, or JSON.")
-    ] = None,
-    passphrase_file: PassphraseFile = None,
-    config: Config = None,
-    as_json: Json = False,
+    stdin: Stdin = False,
+    key_file: KeyFile = None,
+    no_check: NoCheck = False,
+    passphrase_file: choices.PassphraseFile = None,
+    config: choices.ConfigFile = None,
+    as_json: choices.Json = False,
 ) -> None:
     """Save a key. Secrets come by prompt, --stdin or --key-file, never as an option.
 
     The fields, in order: api_key, secret (and passphrase, where the exchange has one); slack:
     webhook_url; email: host, port, security (starttls, tls or none), username, password, sender,
-    recipients (separated by commas).
+    recipients (separated by commas). A secret in PEM may have several lines.
     """
-    from tradebot.cli.output import emit, note
     from tradebot.cli.prompt import standard_input
     from tradebot.runtime.keys import add_key, slot_for
 
     slot = slot_for(name, testnet=testnet, live=live, account=account)
-    unlocking = _unlocking(config, passphrase_file)
-    saved = add_key(unlocking, slot, stdin=standard_input(stdin), key_file=key_file)
-    emit({"schema": SCHEMA, "saved": saved, "checked": False}, f"Saved {saved}", as_json)
-    note(
-        f"Encrypted in {unlocking.folder}. It was not checked: "
-        + ("try `tradebot alerts test`." if testnet == live else "give it no right to withdraw.")
-    )
+    opening = _unlocking(config, passphrase_file)
+    saved = add_key(opening, slot, stdin=standard_input(stdin), key_file=key_file)
+    _tell(saved, opening, as_json)
 
 
 @app.command("list")
-def list_(config: Config = None, as_json: Json = False) -> None:
+def list_(config: choices.ConfigFile = None, as_json: choices.Json = False) -> None:
     """Show which keys there are; this needs no passphrase and shows no secret."""
-    from tradebot.adapters.keystore_file import keystore_exists, slot_names
+    from tradebot.adapters.keystore_file import key_checks, keystore_exists
     from tradebot.cli.output import emit, table
+    from tradebot.runtime.config import load_config
 
-    folder = _unlocking(config, None).folder
-    names = slot_names(folder) if keystore_exists(folder) else ()
-    rows = [[name] for name in names]
-    emit({"schema": SCHEMA, "keys": list(names)}, table(rows, ["KEY"]), as_json)
+    folder = load_config(config).paths.keystore
+    checks = key_checks(folder) if keystore_exists(folder) else {}
+    rows = [[name, _checked(name, check)] for name, check in checks.items()]
+    values = {name: _json(check) for name, check in checks.items()}
+    result = {"schema": SCHEMA, "keys": list(checks), "checks": values}
+    emit(result, table(rows, ["KEY", "CHECKED"]), as_json)
+
+
+@app.command()
+def rotate(
+    name: Annotated[
+        str | None, typer.Argument(help="An exchange or channel whose key is replaced.")
+    ] = None,
+    data_key: Annotated[
+        bool, typer.Option("--data-key", help="Encrypt all keys anew instead; they stay.")
+    ] = False,
+    testnet: Testnet = False,
+    live: Live = False,
+    account: Account = "main",
+    stdin: Stdin = False,
+    key_file: KeyFile = None,
+    no_check: NoCheck = False,
+    passphrase_file: choices.PassphraseFile = None,
+    config: choices.ConfigFile = None,
+    as_json: choices.Json = False,
+) -> None:
+    """Put another key in the place of NAME's, as `add` takes it; the old one stays until then.
+
+    With --data-key the keys stay and the keystore is encrypted anew, under the same passphrase:
+    for when a copy of it, and what opened that, may be in other hands.
+    """
+    from tradebot.cli.output import emit
+    from tradebot.cli.prompt import standard_input
+    from tradebot.runtime.keys import rotate_data_key, rotate_key, slot_for
+
+    _check_rotation(name, is_data_key=data_key)
+    opening = _unlocking(config, passphrase_file)
+    if name is None:
+        count = rotate_data_key(opening)
+        emit({"schema": SCHEMA, "encrypted_anew": count}, f"Encrypted anew: {count} keys", as_json)
+        return
+    slot = slot_for(name, testnet=testnet, live=live, account=account)
+    saved = rotate_key(opening, slot, stdin=standard_input(stdin), key_file=key_file)
+    _tell(saved, opening, as_json)
 
 
 @app.command()
@@ -85,9 +127,9 @@ def remove(
     confirm: Annotated[
         str | None, typer.Option(help="The key's full name, such as binance/live/main.")
     ] = None,
-    passphrase_file: PassphraseFile = None,
-    config: Config = None,
-    as_json: Json = False,
+    passphrase_file: choices.PassphraseFile = None,
+    config: choices.ConfigFile = None,
+    as_json: choices.Json = False,
 ) -> None:
     """Take a key out of the keystore; keystore.json.bak keeps it until the next change."""
     from tradebot.cli.output import emit
@@ -100,12 +142,12 @@ def remove(
 
 @app.command()
 def passphrase(
-    passphrase_file: PassphraseFile = None,
+    passphrase_file: choices.PassphraseFile = None,
     new_passphrase_file: Annotated[
         Path | None, typer.Option(help="A 0600 file, outside the project, with the new one.")
     ] = None,
-    config: Config = None,
-    as_json: Json = False,
+    config: choices.ConfigFile = None,
+    as_json: choices.Json = False,
 ) -> None:
     """Change the keystore's passphrase; the old one then opens nothing."""
     from tradebot.cli.output import emit
@@ -115,10 +157,72 @@ def passphrase(
     emit({"schema": SCHEMA, "passphrase": "changed"}, "The passphrase is changed", as_json)
 
 
-def _unlocking(config: Path | None, passphrase_file: Path | None) -> Unlocking:
-    from tradebot.cli.prompt import asker
-    from tradebot.runtime.config import load_config
-    from tradebot.runtime.keys import Unlocking
+@app.command("export-backup")
+def export_backup(
+    file: Annotated[Path, typer.Argument(help="A new file, best on another disk.")],
+    passphrase_file: choices.PassphraseFile = None,
+    config: choices.ConfigFile = None,
+    as_json: choices.Json = False,
+) -> None:
+    """Copy the keystore, encrypted as it is, once every key in it was opened.
 
-    folder = load_config(config).paths.keystore
-    return Unlocking(folder=folder, passphrase_file=passphrase_file, ask=asker())
+    The same passphrase opens it. To restore it, copy it to keystore/keystore.json, mode 0600.
+    """
+    from tradebot.cli.output import emit
+    from tradebot.runtime.keys import back_up_keys
+
+    count = back_up_keys(_unlocking(config, passphrase_file), file)
+    result = {"schema": SCHEMA, "backup": str(file), "keys": count}
+    emit(result, f"{file}: {count} keys, verified", as_json)
+
+
+def _unlocking(config: Path | None, passphrase_file: Path | None) -> Unlocking:
+    from tradebot.runtime.config import load_config
+
+    return unlocking(load_config(config), passphrase_file)
+
+
+def _check_rotation(name: str | None, *, is_data_key: bool) -> None:
+    from tradebot.errors import UsageError
+
+    if (name is None) is not is_data_key:
+        raise UsageError(
+            "what is to be rotated?", "name a key, or give --data-key, which is for all of them"
+        )
+
+
+def _tell(saved: Saved, opening: Unlocking, as_json: bool) -> None:
+    from tradebot.cli.output import emit, note
+
+    is_checked = saved.check is not None
+    emit(
+        {"schema": SCHEMA, "saved": saved.slot, "checked": is_checked},
+        f"Saved {saved.slot}",
+        as_json,
+    )
+    if not is_checked:
+        is_alert = saved.slot.startswith("alerts/")
+        way = "try `tradebot alerts test`." if is_alert else "give it no right to withdraw."
+        note(f"Encrypted in {opening.folder}. It was not checked: {way}")
+
+
+def _checked(name: str, check: KeyCheck | None) -> str:
+    from tradebot.model.timeframe import format_time
+
+    if check is None:
+        return "by `tradebot alerts test`" if name.startswith("alerts/") else "no"
+    answers = {
+        "trade": check.may_trade,
+        "withdraw": check.may_withdraw,
+        "transfer": check.may_transfer,
+        "listed addresses only": check.ip_restricted,
+    }
+    words = {True: "yes", False: "no", None: "not told"}
+    told = ", ".join(f"{what} {words[answer]}" for what, answer in answers.items())
+    return f"{format_time(check.checked_at_ms)}: {told}"
+
+
+def _json(check: KeyCheck | None) -> dict[str, Any] | None:
+    from dataclasses import asdict
+
+    return None if check is None else asdict(check)

@@ -26,6 +26,7 @@ from tradebot.cli import (  # noqa: E402  # loads after the line above
     sandbox,
     setup,
     stop,
+    unlocking,
 )
 from tradebot.cli import status as status_command  # noqa: E402  # loads after the line above
 from tradebot.cli import why as why_command  # noqa: E402  # loads after the line above
@@ -59,8 +60,16 @@ def tradebot(
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
+    insecure_env: Annotated[
+        bool,
+        typer.Option(
+            "--insecure-env",
+            help="Take the passphrase from TRADEBOT_KEYSTORE_PASSPHRASE, which others can read.",
+        ),
+    ] = False,
 ) -> None:
     """A crypto trading bot. The sandbox is the default; nothing here reaches real money."""
+    unlocking.insecure_env.set(insecure_env)
 
 
 app.command()(setup.init)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tradebot.cli.output import note
-from tradebot.cli.prompt import asker
+from tradebot.cli.unlocking import unlocking
 
 if TYPE_CHECKING:
     from tradebot.runtime.by_hand import Answered, Asked
@@ -37,21 +37,17 @@ def reconciled(
     from tradebot.errors import AccountLocked
     from tradebot.runtime.by_hand import compare_by_hand, last_word
     from tradebot.runtime.config import load_config
-    from tradebot.runtime.keys import Unlocking
     from tradebot.runtime.prepare import Request
     from tradebot.runtime.runs import Runs
 
     config = load_config(config_file)
     found = Runs(config.paths.logs).find(run_name)
-    unlocking = Unlocking(
-        folder=config.paths.keystore, passphrase_file=passphrase_file, ask=asker()
-    )
     try:
         answer = compare_by_hand(
             config,
             Request(config=config_file),
             found,
-            unlocking,
+            unlocking(config, passphrase_file),
             asked,
             on_wait=lambda: note("Something differs; looking again in ten seconds."),
         )

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tradebot.cli.output import emit, note, progress
+from tradebot.cli.unlocking import unlocking
 
 if TYPE_CHECKING:
     from tradebot.model.event import ArmingOverridden
     from tradebot.runtime.config import Config
     from tradebot.runtime.drive import OnTick
-    from tradebot.runtime.keys import Unlocking
     from tradebot.runtime.prepare import Prepared, Request
     from tradebot.runtime.run_audit import RunAudit
     from tradebot.runtime.running import Ended, Watcher
@@ -77,11 +77,10 @@ def _run_sandbox(request: Request, options: RunOptions) -> int:
     if not options.is_json:
         note(header("sandbox", prepared.config, prepared.spec))
     spec = prepared.spec
+    opening = unlocking(prepared.config, options.passphrase_file)
     with progress("Trading", prepared.closes) as advance:
         watcher = _watcher(options, lambda time, ticked: advance(1))
-        ended = run_sandbox(
-            prepared, run, watcher, _unlocking(prepared.config.paths.keystore, options), pace=pace
-        )
+        ended = run_sandbox(prepared, run, watcher, opening, pace=pace)
     return _finish(run, ended, options, is_synthetic=spec.is_synthetic)
 
 
@@ -121,11 +120,11 @@ def _run_account(request: Request, options: RunOptions) -> int:
     spec = account_spec(request, config, options.account_mode)
     check_latch(config)
     overrides = _armed(config, options)
-    unlocking = _unlocking(config.paths.keystore, options)
+    opening = unlocking(config, options.passphrase_file)
     if not options.is_json:
         note(header(options.account_mode, config, spec))
     watcher = _watcher(options, lambda time, ticked: None)
-    ended = run_account(config, spec, watcher, unlocking, overrides=overrides)
+    ended = run_account(config, spec, watcher, opening, overrides=overrides)
     run = Runs(config.paths.logs).find(ended.run)
     return _finish(run, ended, options, is_synthetic=False)
 
@@ -139,13 +138,6 @@ def _armed(config: Config, options: RunOptions) -> list[ArmingOverridden]:
     return check_armed(config, now_ms=WallClock().now_ms()) if options.account_mode == LIVE else []
 
 
-def _unlocking(keystore: Path, options: RunOptions) -> Unlocking:
-    from tradebot.cli.prompt import asker
-    from tradebot.runtime.keys import Unlocking
-
-    return Unlocking(folder=keystore, passphrase_file=options.passphrase_file, ask=asker())
-
-
 def _watcher(options: RunOptions, on_tick: OnTick) -> Watcher:
     from tradebot.cli.console import listener
     from tradebot.runtime.running import Watcher
@@ -153,7 +145,9 @@ def _watcher(options: RunOptions, on_tick: OnTick) -> Watcher:
     def on_stop() -> None:
         note("Stopping: no new orders; positions keep their stops. Again to end at once.")
 
-    watcher = Watcher(on_begin=options.audit.begun, on_tick=on_tick, on_stop=on_stop)
+    watcher = Watcher(
+        on_begin=options.audit.begun, on_tick=on_tick, on_stop=on_stop, on_warning=note
+    )
     return watcher if options.is_json else replace(watcher, listener=listener(note))
 
 

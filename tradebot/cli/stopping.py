@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tradebot.cli.output import note
-from tradebot.cli.prompt import asker
+from tradebot.cli.unlocking import unlocking
 
 if TYPE_CHECKING:
     from tradebot.adapters.audit import AuditLog
@@ -47,7 +47,6 @@ def killed(
 
     # Only now what takes a second to load.
     from tradebot.adapters.audit import AuditKind
-    from tradebot.runtime.keys import Unlocking
     from tradebot.runtime.kill import kill
     from tradebot.runtime.kill_clear import Killed
     from tradebot.runtime.prepare import Request
@@ -59,27 +58,21 @@ def killed(
     if config is None:
         result.problems.append(f"only {logs} is latched, nothing was cancelled: {unread}")
         return result
-    unlocking = Unlocking(
-        folder=config.paths.keystore, passphrase_file=passphrase_file, ask=asker()
-    )
-    request = Request(config=config_file)
-    return kill(config, request, run_name, unlocking, result, is_flattening=is_flattening)
+    request, opening = Request(config=config_file), unlocking(config, passphrase_file)
+    return kill(config, request, run_name, opening, result, is_flattening=is_flattening)
 
 
 def drilled(*, is_testnet: bool, config_file: Path | None, passphrase_file: Path | None) -> Drilled:
     """Rehearse the emergency stop, in the sandbox or on the account's testnet."""
     from tradebot.runtime.config import load_config
-    from tradebot.runtime.keys import Unlocking
     from tradebot.runtime.kill_drill import drill_in_sandbox, drill_on_testnet
     from tradebot.runtime.prepare import Request
 
     config = load_config(config_file)
     if not is_testnet:
         return drill_in_sandbox(config.paths.logs)
-    unlocking = Unlocking(
-        folder=config.paths.keystore, passphrase_file=passphrase_file, ask=asker()
-    )
-    return drill_on_testnet(config, Request(config=config_file), unlocking)
+    request = Request(config=config_file)
+    return drill_on_testnet(config, request, unlocking(config, passphrase_file))
 
 
 def check_words(*, is_drill: bool, is_testnet: bool, has_others: bool) -> None:
@@ -131,7 +124,6 @@ def resumed(
     if latch.may_start() or latch.is_new():
         return Resumed()
 
-    from tradebot.runtime.keys import Unlocking
     from tradebot.runtime.kill_resume import check_reconciled
     from tradebot.runtime.prepare import Request
     from tradebot.runtime.run_audit import audit_log
@@ -140,7 +132,7 @@ def resumed(
     found = check_reconciled(
         config,
         Request(config=config_file),
-        Unlocking(folder=config.paths.keystore, passphrase_file=passphrase_file, ask=asker()),
+        unlocking(config, passphrase_file),
         may_be_unreconciled=is_unreconciled,
         on_wait=lambda: note("Something differs; looking again in ten seconds."),
     )

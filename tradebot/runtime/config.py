@@ -185,6 +185,12 @@ class PathsSection(Section):
         return value
 
 
+class UnlockSection(Section):
+    """What may open the keystore besides systemd, a passphrase file and a person."""
+
+    keyring: bool = False
+
+
 class Config(Section):
     """The whole configuration."""
 
@@ -202,6 +208,7 @@ class Config(Section):
     alerts: AlertsSection = AlertsSection()
     arming: ArmingSection = ArmingSection()
     paths: PathsSection = PathsSection()
+    unlock: UnlockSection = UnlockSection()
 
     @model_validator(mode="after")
     def _nothing_contradicts(self) -> "Config":

@@ -1,82 +1,93 @@
-"""Keys and alert credentials: from a person or a script into the keystore, and out again.
+"""Keys and alert credentials: into the keystore, out of it, and others in their place.
 
-Law: a secret arrives by prompt, standard input or file, and is shown nowhere.
+Law: what changes a keystore, and every attempt to open one, is in the audit log.
 """
 
-import importlib
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TextIO
+from typing import TextIO
 
-from tradebot.adapters.alert_channels import Channel, SlackChannel
-from tradebot.adapters.alerts import (
-    EMAIL_FIELDS,
-    AlertSettings,
-    ChannelResult,
-    channels_from,
-    email_from,
-    send_test,
-)
+from tradebot.adapters.alert_channels import Channel
+from tradebot.adapters.alerts import AlertSettings, ChannelResult, channels_from, send_test
+from tradebot.adapters.audit import AuditKind, AuditLog
 from tradebot.adapters.clock import WallClock
 from tradebot.adapters.evidence import ALERT_TESTS, append_line
-from tradebot.adapters.files import read_private
-from tradebot.adapters.keystore import OPEN_FIELDS, Keystore
-from tradebot.adapters.keystore_file import ALERTS, Slot, keystore_exists, slot_names
+from tradebot.adapters.keystore import Keystore
+from tradebot.adapters.keystore_backup import export_backup
+from tradebot.adapters.keystore_file import ALERTS, KeyCheck, Slot, keystore_exists, slot_names
 from tradebot.adapters.redact import Redactor, Secret
-from tradebot.adapters.unlock import keystore_passphrase
-from tradebot.errors import ConfigError, KeystoreError, NotFoundError, UsageError
-from tradebot.words import nearest
+from tradebot.adapters.unlock import Ways, keystore_passphrase
+from tradebot.errors import KeystoreError, NotFoundError, UsageError
+from tradebot.runtime.key_fields import ALERT_FIELDS, Ask, read_fields
 
-# The prompt: a label and whether what is typed stays hidden -> the text.
-Ask = Callable[[str, bool], str]
-
-_ALERT_FIELDS: Final = {"slack": ("webhook_url",), "email": EMAIL_FIELDS}
-# ccxt's name of a credential -> ours, and the other names that key files use for it.
-_NAMES: Final = {
-    "apiKey": ("api_key", "name"),
-    "secret": ("secret", "privateKey"),
-    "password": ("passphrase",),
-    "uid": ("uid",),
-    "login": ("login",),
-    "privateKey": ("private_key",),
-    "walletAddress": ("wallet_address",),
-    "token": ("token",),
-    "twofa": ("two_factor",),
-    "accountId": ("account_id",),
-}
-_INPUT_SIZE_MAX: Final = 64 * 1024
+# Asks the exchange what a key may do; None = it could not be asked. A refusal is a KeystoreError.
+Check = Callable[[Slot, Mapping[str, Secret]], KeyCheck | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unlocking:
-    """What may open the keystore besides systemd. `ask` is None where there is no terminal."""
+    """What may open the keystore besides systemd, and who is told of it.
+
+    `ask` is None where there is no terminal; `on_wait` hears the seconds of a wait that earlier
+    failures cause.
+    """
 
     folder: Path
     passphrase_file: Path | None = None
     ask: Ask | None = None
+    has_keyring: bool = False
+    has_insecure_env: bool = False
+    audit: AuditLog | None = None
+    on_wait: Callable[[int], None] | None = None
 
     def passphrase(self, *, is_new: bool = False) -> Secret:
         """Return the passphrase. Raises KeystoreError."""
         ask = self.ask
-        return keystore_passphrase(
+        ways = Ways(
+            keystore=self.folder,
             key_file=self.passphrase_file,
-            project_folder=self.folder.absolute().parent,
-            is_new=is_new,
-            ask=None if ask is None else lambda label: ask(label, True),
+            has_keyring=self.has_keyring,
+            has_insecure_env=self.has_insecure_env,
         )
+        asked = None if ask is None else lambda label: ask(label, True)
+        return keystore_passphrase(ways, is_new=is_new, ask=asked)
 
     def open(self, redactor: Redactor | None = None) -> Keystore:
         """Return the unlocked keystore. Raises KeystoreError."""
+        store, _ = self.open_with_passphrase(redactor)
+        return store
+
+    def open_with_passphrase(self, redactor: Redactor | None = None) -> tuple[Keystore, Secret]:
+        """Return the unlocked keystore, and the passphrase that opened it. Raises KeystoreError."""
         # Names first: without a keystore there is no passphrase to ask for.
         slot_names(self.folder)
-        return Keystore.open(self.folder, self.passphrase(), redactor=redactor)
+        try:
+            passphrase = self.passphrase()
+            store = Keystore.open(self.folder, passphrase, redactor=redactor, on_wait=self.on_wait)
+        except KeystoreError as error:
+            self.note(AuditKind.UNLOCK_FAILED, error=error.message)
+            raise
+        self.note(AuditKind.UNLOCKED)
+        return store, passphrase
+
+    def note(self, kind: AuditKind, **details: str | int | bool) -> None:
+        """Note what was done. Whoever did it goes on where that cannot be written."""
+        if self.audit is not None:
+            self.audit.record(kind, **details)
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A key in the keystore, and what its exchange said of it; None = it is not checked."""
+
+    slot: str
+    check: KeyCheck | None
 
 
 def slot_for(name: str, *, testnet: bool, live: bool, account: str) -> Slot:
     """Return where the key `name`, an exchange or an alert channel, is kept. Raises UsageError."""
-    if name in _ALERT_FIELDS:
+    if name in ALERT_FIELDS:
         if testnet or live:
             raise UsageError(f"{name} is no exchange", "leave out --testnet and --live")
         return Slot(ALERTS, ALERTS, name)
@@ -89,25 +100,70 @@ def slot_for(name: str, *, testnet: bool, live: bool, account: str) -> Slot:
 
 
 def add_key(
-    unlocking: Unlocking, slot: Slot, *, stdin: TextIO | None = None, key_file: Path | None = None
-) -> str:
-    """Save the key of `slot` from `stdin`, `key_file` or the prompt; return the slot's name.
+    unlocking: Unlocking,
+    slot: Slot,
+    *,
+    stdin: TextIO | None = None,
+    key_file: Path | None = None,
+    check: Check | None = None,
+) -> Saved:
+    """Save the key of `slot` from `stdin`, `key_file` or the prompt, once it was checked.
 
     A first key makes the keystore. Raises UsageError and KeystoreError; nothing is then saved.
     """
-    names = credential_names(slot)
     if keystore_exists(unlocking.folder) and slot.name in slot_names(unlocking.folder):
         raise KeystoreError(
-            f"{slot.name} is in the keystore already", f"{_removing(slot)} takes it out first"
+            f"{slot.name} is in the keystore already",
+            f"`{_command('rotate', slot)}` puts another in its place",
         )
-    fields = _read_fields(names, stdin=stdin, key_file=key_file, ask=unlocking.ask)
-    _check_fields(slot, fields)
+    fields = read_fields(slot, stdin=stdin, key_file=key_file, ask=unlocking.ask)
     if keystore_exists(unlocking.folder):
         store = unlocking.open()
+        checked = None if check is None else check(slot, fields)
     else:
-        store = Keystore.create(unlocking.folder, unlocking.passphrase(is_new=True))
-    store.put(slot.name, fields, slot.mode)
-    return slot.name
+        passphrase = unlocking.passphrase(is_new=True)
+        checked = None if check is None else check(slot, fields)
+        # Only now: a key that is refused leaves no empty keystore behind.
+        store = Keystore.create(unlocking.folder, passphrase)
+    store.put(slot.name, fields, slot.mode, check=checked)
+    unlocking.note(AuditKind.KEY_ADDED, key=slot.name, checked=checked is not None)
+    return Saved(slot.name, checked)
+
+
+def rotate_key(
+    unlocking: Unlocking,
+    slot: Slot,
+    *,
+    stdin: TextIO | None = None,
+    key_file: Path | None = None,
+    check: Check | None = None,
+) -> Saved:
+    """Put another key in the place of that of `slot`, which stays until the other was checked.
+
+    Raises UsageError and KeystoreError; the old key is then untouched.
+    """
+    _check_present(unlocking, slot)
+    fields = read_fields(slot, stdin=stdin, key_file=key_file, ask=unlocking.ask)
+    store = unlocking.open()
+    if store.get(slot.name, slot.mode) == fields:
+        raise KeystoreError(
+            f"{slot.name} is that very key already", "make another one at the exchange first"
+        )
+    checked = None if check is None else check(slot, fields)
+    store.put(slot.name, fields, slot.mode, check=checked)
+    unlocking.note(AuditKind.KEY_CHANGED, key=slot.name, checked=checked is not None)
+    return Saved(slot.name, checked)
+
+
+def rotate_data_key(unlocking: Unlocking) -> int:
+    """Encrypt every key anew, under a data key that nobody has seen; return how many there are.
+
+    The passphrase stays. Raises KeystoreError; then nothing is changed.
+    """
+    store, passphrase = unlocking.open_with_passphrase()
+    store.rotate_data_key(passphrase)
+    unlocking.note(AuditKind.DATA_KEY_ROTATED)
+    return len(store.slots())
 
 
 def remove_key(unlocking: Unlocking, slot: Slot, *, confirm: str | None) -> str:
@@ -116,25 +172,37 @@ def remove_key(unlocking: Unlocking, slot: Slot, *, confirm: str | None) -> str:
     Whoever removes types the slot's name, or gives it as `confirm`. Raises UsageError where
     neither happened, KeystoreError where there is no such key.
     """
-    if slot.name not in slot_names(unlocking.folder):
-        raise KeystoreError(
-            f"the keystore has no {slot.name}", "`tradebot keys list` shows what it has"
-        )
+    _check_present(unlocking, slot)
     if confirm is None and unlocking.ask is not None:
         confirm = unlocking.ask(f"Type {slot.name} to remove it", False)
     if confirm != slot.name:
         raise UsageError(f"{slot.name} was not removed", f"confirm it with --confirm {slot.name}")
     unlocking.open().remove(slot.name)
+    unlocking.note(AuditKind.KEY_REMOVED, key=slot.name)
     return slot.name
 
 
 def change_passphrase(unlocking: Unlocking, new_passphrase_file: Path | None) -> None:
     """Let another passphrase open the keystore, and the old one no more. Raises KeystoreError."""
-    store = unlocking.open()
+    store, old = unlocking.open_with_passphrase()
     renewing = Unlocking(
         folder=unlocking.folder, passphrase_file=new_passphrase_file, ask=unlocking.ask
     )
-    store.change_passphrase(renewing.passphrase(is_new=True))
+    new = renewing.passphrase(is_new=True)
+    if new == old:
+        raise KeystoreError("the new passphrase is the old one", "nothing was changed")
+    store.change_passphrase(new)
+    unlocking.note(AuditKind.PASSPHRASE_CHANGED)
+
+
+def back_up_keys(unlocking: Unlocking, target: Path) -> int:
+    """Copy the keystore, encrypted as it is, to a new file; return how many keys it holds.
+
+    Raises KeystoreError; there is then no new file.
+    """
+    count = export_backup(unlocking.open(), target)
+    unlocking.note(AuditKind.BACKUP_EXPORTED, file=str(target), keys=count)
+    return count
 
 
 def alert_channels(
@@ -166,93 +234,12 @@ def run_alert_test(
     return results
 
 
-def credential_names(slot: Slot) -> tuple[str, ...]:
-    """Return the fields that a key of `slot` has, in the order in which they are asked for.
-
-    Raises UsageError for an exchange that ccxt does not know.
-    """
-    if slot.exchange == ALERTS:
-        return _ALERT_FIELDS[slot.account]
-    ccxt = importlib.import_module("ccxt")
-    if slot.exchange not in ccxt.exchanges:
-        close = nearest(slot.exchange, [*ccxt.exchanges, *_ALERT_FIELDS])
-        raise UsageError(
-            f"{slot.exchange!r} is neither an exchange nor an alert channel",
-            f"did you mean {close}?" if close else "try binance, slack or email",
+def _check_present(unlocking: Unlocking, slot: Slot) -> None:
+    if slot.name not in slot_names(unlocking.folder):
+        raise KeystoreError(
+            f"the keystore has no {slot.name}", "`tradebot keys list` shows what it has"
         )
-    required = getattr(ccxt, slot.exchange)().requiredCredentials
-    return tuple(_NAMES[name][0] for name, is_required in required.items() if is_required)
 
 
-def _read_fields(
-    names: Sequence[str], *, stdin: TextIO | None, key_file: Path | None, ask: Ask | None
-) -> dict[str, Secret]:
-    if stdin is not None and key_file is not None:
-        raise UsageError("--stdin and --key-file are both given", "name one of the two")
-    if stdin is not None:
-        return _fields_of_lines(names, stdin.read(_INPUT_SIZE_MAX), "standard input")
-    if key_file is not None:
-        try:
-            text = read_private(key_file).decode()
-        except FileNotFoundError:
-            raise KeystoreError(f"there is no key file {key_file}") from None
-        except UnicodeDecodeError:
-            raise KeystoreError(f"the key file {key_file} is not UTF-8 text") from None
-        if text.lstrip().startswith("{"):
-            return _fields_of_json(names, text, key_file)
-        return _fields_of_lines(names, text, f"the key file {key_file}")
-    if ask is None:
-        raise UsageError(
-            "there is no terminal to ask for the key on",
-            f"give --key-file FILE, or --stdin with a line each for {', '.join(names)}",
-        )
-    labels = {name: name.replace("_", " ").capitalize() for name in names}
-    return {name: Secret(ask(labels[name], name not in OPEN_FIELDS).strip()) for name in names}
-
-
-def _fields_of_lines(names: Sequence[str], text: str, source: str) -> dict[str, Secret]:
-    lines = [line.strip() for line in text.splitlines()]
-    while lines and not lines[-1]:
-        lines.pop()
-    if len(lines) != len(names):
-        raise UsageError(
-            f"{source} has {len(lines)} lines, not {len(names)}",
-            f"a line each for {', '.join(names)}",
-        )
-    return {name: Secret(line) for name, line in zip(names, lines, strict=True)}
-
-
-def _fields_of_json(names: Sequence[str], text: str, key_file: Path) -> dict[str, Secret]:
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError):
-        raise KeystoreError(f"the key file {key_file} is not JSON", "download it again") from None
-    known_as = {ours: (ours, theirs, *rest) for theirs, (ours, *rest) in _NAMES.items()}
-    fields = {}
-    for name in names:
-        found = [content[each] for each in known_as.get(name, (name,)) if each in content]
-        if not found or not isinstance(found[0], str):
-            raise KeystoreError(
-                f"the key file {key_file} has no {name}", f"it must hold {', '.join(names)}"
-            )
-        fields[name] = Secret(found[0].strip())
-    return fields
-
-
-def _check_fields(slot: Slot, fields: dict[str, Secret]) -> None:
-    # A mail server on this machine may want no login; nothing else may be left empty.
-    optional = {"username", "password"} if slot.exchange == ALERTS else set()
-    for name, secret in fields.items():
-        if not secret.reveal() and name not in optional:
-            raise KeystoreError(f"{slot.name}: {name} is empty", "nothing was saved")
-    try:
-        if slot == Slot(ALERTS, ALERTS, "slack"):
-            SlackChannel(fields["webhook_url"])
-        elif slot == Slot(ALERTS, ALERTS, "email"):
-            email_from(fields, AlertSettings())
-    except ConfigError as error:
-        raise KeystoreError(error.message, error.hint) from None
-
-
-def _removing(slot: Slot) -> str:
-    return "`" + slot.adding.replace("keys add", "keys remove") + "`"
+def _command(verb: str, slot: Slot) -> str:
+    return slot.adding.replace("keys add", f"keys {verb}")

@@ -5,7 +5,7 @@ Law: nothing here waits for the bot before our orders are cancelled; what is not
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 from tradebot.adapters.clock import WallClock
 from tradebot.adapters.journal import entries
@@ -52,9 +52,8 @@ def opened_once(unlocking: Unlocking) -> OpenedOnce:
     """Return the same keystore, to be opened once."""
     if isinstance(unlocking, OpenedOnce):
         return unlocking
-    return OpenedOnce(
-        folder=unlocking.folder, passphrase_file=unlocking.passphrase_file, ask=unlocking.ask
-    )
+    ways = {each.name: getattr(unlocking, each.name) for each in fields(unlocking)}
+    return OpenedOnce(**ways)
 
 
 def kill(

@@ -5,6 +5,7 @@ import os
 import pty
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 from tests.support.keystores import CHEAP
 from tests.support.servers import webhook
 from tradebot.adapters.keystore import Keystore
+from tradebot.adapters.keystore_file import KeyCheck
 from tradebot.adapters.redact import Secret
 from tradebot.cli import alerts, keys
 from tradebot.errors import KeystoreError, NotFoundError, TradebotError, UsageError
@@ -58,11 +60,11 @@ def refused(app: typer.Typer, *arguments: str, typed: str = "") -> TradebotError
 def test_a_key_is_added_listed_and_removed_without_a_terminal(word: str) -> None:
     adding = ("add", "binance", "--testnet", "--stdin", "--passphrase-file", word)
     assert run(keys.app, *adding, typed=LINES) == "Saved binance/testnet/main\n"
-    assert run(keys.app, "list") == "KEY\nbinance/testnet/main\n"
+    assert run(keys.app, "list") == "KEY\tCHECKED\nbinance/testnet/main\tno\n"
     removing = ("remove", "binance", "--testnet", "--passphrase-file", word)
     name = "binance/testnet/main"
     assert run(keys.app, *removing, "--confirm", name) == f"Removed {name}\n"
-    assert run(keys.app, "list") == "KEY\n"
+    assert run(keys.app, "list") == "KEY\tCHECKED\n"
 
 
 def test_results_are_json_when_asked_for(word: str, tmp_path: Path) -> None:
@@ -73,12 +75,66 @@ def test_results_are_json_when_asked_for(word: str, tmp_path: Path) -> None:
     )  # fmt: skip
     schema = {"schema": "tradebot.keys/1"}
     assert json.loads(added) == {**schema, "saved": "kraken/live/second", "checked": False}
-    assert json.loads(run(keys.app, "list", "--json")) == {**schema, "keys": ["kraken/live/second"]}
+    assert json.loads(run(keys.app, "list", "--json")) == {
+        **schema, "keys": ["kraken/live/second"], "checks": {"kraken/live/second": None},
+    }  # fmt: skip
     removed = run(
         keys.app, "remove", "kraken", "--live", "--account", "second",
         "--confirm", "kraken/live/second", "--passphrase-file", word, "--json",
     )  # fmt: skip
     assert json.loads(removed) == {**schema, "removed": "kraken/live/second"}
+
+
+def test_the_list_tells_what_the_exchange_said_of_a_key_and_when(word: str) -> None:
+    adding = ("--stdin", "--passphrase-file", word)
+    run(keys.app, "add", "slack", *adding, typed="https://hooks.slack.com/services/T0/B0/x\n")
+    store = Keystore.open(Path("keystore"), Secret(WORD))
+    fields = {"api_key": Secret("key-7f3a9c"), "secret": Secret("secret-51b2e8")}
+    check = KeyCheck(
+        checked_at_ms=1_795_000_000_000, may_trade=True, may_withdraw=False, may_transfer=False,
+        ip_restricted=None,
+    )  # fmt: skip
+    store.put("kraken/live/main", fields, "live", check=check)
+    assert run(keys.app, "list").splitlines()[1:] == [
+        "alerts/slack\tby `tradebot alerts test`",
+        "kraken/live/main\t2026-11-18T11:06:40Z: trade yes, withdraw no, transfer no,"
+        " listed addresses only not told",
+    ]
+    listed = json.loads(run(keys.app, "list", "--json"))
+    assert listed["checks"] == {"alerts/slack": None, "kraken/live/main": asdict(check)}
+
+
+def test_another_key_takes_the_place_of_one(word: str) -> None:
+    adding = ("binance", "--testnet", "--stdin", "--passphrase-file", word)
+    run(keys.app, "add", *adding, "--no-check", typed=LINES)
+    shown = run(keys.app, "rotate", *adding, "--json", typed="key-new\nsecret-new\n")
+    assert json.loads(shown)["saved"] == "binance/testnet/main"
+    fields = Keystore.open(Path("keystore"), Secret(WORD)).get("binance/testnet/main", "testnet")
+    assert fields["api_key"] == Secret("key-new")
+
+
+def test_all_keys_are_encrypted_anew(word: str) -> None:
+    run(keys.app, "add", "binance", "--testnet", "--stdin", "--passphrase-file", word, typed=LINES)
+    before = Path("keystore/keystore.json").read_bytes()
+    rotating = ("rotate", "--data-key", "--passphrase-file", word)
+    assert run(keys.app, *rotating) == "Encrypted anew: 1 keys\n"
+    assert json.loads(run(keys.app, *rotating, "--json"))["encrypted_anew"] == 1
+    assert before not in {path.read_bytes() for path in Path("keystore").iterdir()}
+    Keystore.open(Path("keystore"), Secret(WORD)).get("binance/testnet/main", "testnet")
+
+
+@pytest.mark.parametrize("words", [(), ("binance", "--testnet", "--data-key")])
+def test_a_rotation_is_of_one_key_or_of_the_data_key(words: tuple[str, ...]) -> None:
+    error = refused(keys.app, "rotate", *words)
+    assert (error.message, error.exit_code) == ("what is to be rotated?", 2)
+
+
+def test_a_backup_is_exported_and_not_twice(word: str, tmp_path: Path) -> None:
+    target = tmp_path / "backup.json"
+    exporting = ("export-backup", str(target), "--passphrase-file", word)
+    assert run(keys.app, *exporting) == f"{target}: 0 keys, verified\n"
+    assert target.read_bytes() == Path("keystore/keystore.json").read_bytes()
+    assert refused(keys.app, *exporting).message == f"{target} is there already"
 
 
 def test_a_key_that_was_not_checked_says_so_to_people(word: str) -> None:
@@ -157,7 +213,7 @@ def test_no_option_takes_a_secret() -> None:
 
 def test_a_folder_without_a_keystore_lists_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir("/")
-    assert run(keys.app, "list") == "KEY\n"
+    assert run(keys.app, "list") == "KEY\tCHECKED\n"
 
 
 # Alerts.

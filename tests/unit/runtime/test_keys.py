@@ -1,8 +1,9 @@
 """Keys into the keystore and out: from prompt, lines or files, checked, and saved whole or not."""
 
-import importlib
 import io
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,18 +11,23 @@ import pytest
 from tests.support.keystores import CHEAP
 from tests.support.servers import webhook
 from tradebot.adapters.alerts import AlertSettings
+from tradebot.adapters.audit import AuditLog
+from tradebot.adapters.clock import WallClock
 from tradebot.adapters.keystore import Keystore
-from tradebot.adapters.keystore_file import Slot, slot_names
+from tradebot.adapters.keystore_file import KeyCheck, Slot, slot_names
 from tradebot.adapters.redact import Redactor, Secret
+from tradebot.adapters.unlock_delay import FAILURES_NAME
 from tradebot.errors import KeystoreError, NotFoundError, UsageError
 from tradebot.runtime.keys import (
-    _NAMES,
+    Saved,
     Unlocking,
     add_key,
     alert_channels,
+    back_up_keys,
     change_passphrase,
-    credential_names,
     remove_key,
+    rotate_data_key,
+    rotate_key,
     run_alert_test,
     slot_for,
 )
@@ -31,6 +37,7 @@ TESTNET = Slot("binance", "testnet", "main")
 SLACK = Slot("alerts", "alerts", "slack")
 EMAIL = Slot("alerts", "alerts", "email")
 LINES = "key-7f3a9c\nsecret-51b2e8\n"
+KEY = {"api_key": "key-7f3a9c", "secret": "secret-51b2e8"}
 EMAIL_LINES = "mail.example.com\n587\nstarttls\nbot\nword-0d9e\nbot@example.com\nme@example.com\n"
 
 
@@ -65,8 +72,9 @@ def revealed(unlocking: Unlocking, slot: Slot) -> dict[str, str]:
 
 
 def test_a_key_comes_in_by_lines(unlocking: Unlocking) -> None:
-    assert add_key(unlocking, TESTNET, stdin=io.StringIO(LINES)) == "binance/testnet/main"
-    assert revealed(unlocking, TESTNET) == {"api_key": "key-7f3a9c", "secret": "secret-51b2e8"}
+    saved = add_key(unlocking, TESTNET, stdin=io.StringIO(LINES))
+    assert saved == Saved("binance/testnet/main", None)
+    assert revealed(unlocking, TESTNET) == KEY
 
 
 def test_a_key_comes_in_by_prompt_and_only_what_is_secret_stays_hidden(
@@ -75,38 +83,11 @@ def test_a_key_comes_in_by_prompt_and_only_what_is_secret_stays_hidden(
     person, asked = asking(unlocking, "key-7f3a9c", "secret-51b2e8 ", WORD)
     add_key(person, TESTNET)
     assert asked == [("Api key", True), ("Secret", True), ("Keystore passphrase: ", True)]
-    assert revealed(unlocking, TESTNET) == {"api_key": "key-7f3a9c", "secret": "secret-51b2e8"}
+    assert revealed(unlocking, TESTNET) == KEY
     person, asked = asking(unlocking, *EMAIL_LINES.splitlines(), WORD)
     add_key(person, EMAIL)
     hidden = [label for label, is_hidden in asked if is_hidden]
     assert hidden == ["Password", "Keystore passphrase: "]
-
-
-@pytest.mark.parametrize(
-    "text",
-    [LINES, json.dumps({"api_key": "key-7f3a9c", "secret": "secret-51b2e8"}),
-     json.dumps({"secret": "secret-51b2e8", "apiKey": "key-7f3a9c", "label": "x"}),
-     json.dumps({"name": "key-7f3a9c", "privateKey": "secret-51b2e8\n"})],
-    ids=["lines", "ours", "ccxt", "coinbase"],
-)  # fmt: skip
-def test_a_key_comes_in_by_file(unlocking: Unlocking, tmp_path: Path, text: str) -> None:
-    add_key(unlocking, TESTNET, key_file=private_file(tmp_path / "key", text))
-    assert revealed(unlocking, TESTNET) == {"api_key": "key-7f3a9c", "secret": "secret-51b2e8"}
-
-
-def test_a_key_of_several_lines_keeps_them(unlocking: Unlocking, tmp_path: Path) -> None:
-    pem = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE\n-----END EC PRIVATE KEY-----"
-    text = json.dumps({"name": "organizations/x/apiKeys/y", "privateKey": pem})
-    slot = Slot("coinbase", "live", "main")
-    add_key(unlocking, slot, key_file=private_file(tmp_path / "key.json", text))
-    assert revealed(unlocking, slot)["secret"] == pem
-
-
-def test_the_first_key_makes_the_keystore(tmp_path: Path) -> None:
-    folder = tmp_path / "project" / "keystore"
-    first = Unlocking(folder=folder, passphrase_file=private_file(tmp_path / "word", WORD))
-    add_key(first, SLACK, stdin=io.StringIO("https://hooks.slack.com/services/T0/B0/x\n"))
-    assert slot_names(folder) == ("alerts/slack",)
 
 
 def test_what_is_wrong_with_the_key_is_said_before_the_passphrase_is_asked_for(
@@ -120,69 +101,11 @@ def test_what_is_wrong_with_the_key_is_said_before_the_passphrase_is_asked_for(
     assert slot_names(unlocking.folder) == ()
 
 
-@pytest.mark.parametrize(
-    ("slot", "text", "message"),
-    [
-        (EMAIL, EMAIL_LINES.replace("587", "smtp"), "email: port 'smtp' is not a number"),
-        (EMAIL, EMAIL_LINES.replace("me@", "me_"), "email: 'me_example.com' is not an address"),
-        (EMAIL, EMAIL_LINES.replace("starttls", ""), "alerts/email: security is empty"),
-        (TESTNET, "\nsecret-51b2e8\n", "binance/testnet/main: api_key is empty"),
-    ],
-)
-def test_a_key_that_cannot_be_right_is_not_saved(
-    unlocking: Unlocking, slot: Slot, text: str, message: str
-) -> None:
-    with pytest.raises(KeystoreError) as caught:
-        add_key(unlocking, slot, stdin=io.StringIO(text))
-    assert caught.value.message == message
-    assert slot_names(unlocking.folder) == ()
-
-
-def test_a_mail_server_may_want_no_login(unlocking: Unlocking) -> None:
-    lines = "localhost\n25\nnone\n\n\nbot@example.com\nme@example.com\n"
-    add_key(unlocking, EMAIL, stdin=io.StringIO(lines))
-    assert revealed(unlocking, EMAIL)["username"] == ""
-
-
-@pytest.mark.parametrize("text", ["", "one\n", "one\ntwo\nthree\n"])
-def test_another_number_of_lines_is_refused(unlocking: Unlocking, text: str) -> None:
-    with pytest.raises(UsageError, match=r"^standard input has \d lines, not 2$") as caught:
-        add_key(unlocking, TESTNET, stdin=io.StringIO(text))
-    assert caught.value.hint == "a line each for api_key, secret"
-
-
-def test_bad_key_files_are_named(unlocking: Unlocking, tmp_path: Path) -> None:
-    def refused(text: str | None, mode: int = 0o600) -> str:
-        path = tmp_path / "key"
-        if text is not None:
-            private_file(path, text).chmod(mode)
-        with pytest.raises(KeystoreError) as caught:
-            add_key(unlocking, TESTNET, key_file=path)
-        assert "7f3a9c" not in caught.value.message + caught.value.hint
-        return caught.value.message.replace(str(path), "FILE")
-
-    assert refused(None) == "there is no key file FILE"
-    assert refused("{") == "the key file FILE is not JSON"
-    assert refused('{"api_key": "key-7f3a9c"}') == "the key file FILE has no secret"
-    assert refused('{"api_key": "key-7f3a9c", "secret": 1}') == "the key file FILE has no secret"
-    assert refused(LINES, 0o644) == "permissions 0644 of FILE are too open"
-    (tmp_path / "key").write_bytes(b"\xff\xfe")
-    assert refused(None) == "permissions 0644 of FILE are too open"
-    (tmp_path / "key").chmod(0o600)
-    assert refused(None) == "the key file FILE is not UTF-8 text"
-
-
-def test_without_a_terminal_the_other_ways_are_named(unlocking: Unlocking) -> None:
-    with pytest.raises(UsageError, match=r"^there is no terminal to ask for the key on$") as caught:
-        add_key(unlocking, TESTNET)
-    assert caught.value.hint == (
-        "give --key-file FILE, or --stdin with a line each for api_key, secret"
-    )
-
-
-def test_two_sources_at_once_are_refused(unlocking: Unlocking, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"^--stdin and --key-file are both given$"):
-        add_key(unlocking, TESTNET, stdin=io.StringIO(LINES), key_file=tmp_path / "key")
+def test_the_first_key_makes_the_keystore(tmp_path: Path) -> None:
+    folder = tmp_path / "project" / "keystore"
+    first = Unlocking(folder=folder, passphrase_file=private_file(tmp_path / "word", WORD))
+    add_key(first, SLACK, stdin=io.StringIO("https://hooks.slack.com/services/T0/B0/x\n"))
+    assert slot_names(folder) == ("alerts/slack",)
 
 
 def test_a_key_is_not_overwritten(unlocking: Unlocking) -> None:
@@ -190,7 +113,7 @@ def test_a_key_is_not_overwritten(unlocking: Unlocking) -> None:
     with pytest.raises(KeystoreError) as caught:
         add_key(unlocking, TESTNET, stdin=io.StringIO("other-key\nother-secret\n"))
     assert caught.value.message == "binance/testnet/main is in the keystore already"
-    assert caught.value.hint == "`tradebot keys remove binance --testnet` takes it out first"
+    assert caught.value.hint == "`tradebot keys rotate binance --testnet` puts another in its place"
     assert revealed(unlocking, TESTNET)["api_key"] == "key-7f3a9c"
 
 
@@ -220,31 +143,126 @@ def test_an_account_that_is_no_name_is_refused() -> None:
         slot_for("binance", testnet=True, live=False, account="../x")
 
 
-@pytest.mark.parametrize(
-    ("name", "hint"), [("binanec", "did you mean binance?"), ("xxxxxx", "try binance, slack or")]
+# Another key in the place of one, another data key, backups, and who is told.
+
+CHECKED = KeyCheck(
+    checked_at_ms=1, may_trade=True, may_withdraw=False, may_transfer=False, ip_restricted=True
 )
-def test_an_unknown_exchange_is_refused_with_a_suggestion(name: str, hint: str) -> None:
-    with pytest.raises(UsageError, match="is neither an exchange nor an alert channel") as caught:
-        credential_names(Slot(name, "live", "main"))
-    assert caught.value.hint.startswith(hint)
 
 
-@pytest.mark.parametrize(
-    ("exchange", "names"),
-    [("binance", "api_key secret"), ("okx", "api_key secret passphrase"),
-     ("kucoin", "api_key secret passphrase"), ("hyperliquid", "private_key wallet_address")],
-)  # fmt: skip
-def test_an_exchange_asks_for_what_ccxt_says_it_needs(exchange: str, names: str) -> None:
-    assert credential_names(Slot(exchange, "live", "main")) == tuple(names.split())
+def refusing(slot: Slot, fields: Mapping[str, Secret]) -> KeyCheck:
+    """Answer as for a key that can withdraw."""
+    raise KeystoreError(f"{slot.name} may withdraw")
 
 
-def test_every_credential_of_every_exchange_has_a_name_of_ours() -> None:
-    ccxt = importlib.import_module("ccxt")
-    wanted = set()
-    for exchange in ccxt.exchanges:
-        described = getattr(ccxt, exchange)().requiredCredentials
-        wanted |= {name for name, is_required in described.items() if is_required}
-    assert wanted <= set(_NAMES)
+def test_a_key_that_is_refused_leaves_nothing_behind(tmp_path: Path) -> None:
+    folder = tmp_path / "project" / "keystore"
+    first = Unlocking(folder=folder, passphrase_file=private_file(tmp_path / "word", WORD))
+    with pytest.raises(KeystoreError, match="may withdraw"):
+        add_key(first, TESTNET, stdin=io.StringIO(LINES), check=refusing)
+    assert not folder.exists()
+
+
+def test_what_the_exchange_says_is_kept_with_the_key(unlocking: Unlocking) -> None:
+    asked = list[tuple[Slot, Mapping[str, Secret]]]()
+
+    def check(slot: Slot, fields: Mapping[str, Secret]) -> KeyCheck:
+        asked.append((slot, fields))
+        return CHECKED
+
+    saved = add_key(unlocking, TESTNET, stdin=io.StringIO(LINES), check=check)
+    assert saved == Saved(TESTNET.name, CHECKED)
+    assert unlocking.open().check_of(TESTNET.name, "testnet") == CHECKED
+    ((slot, fields),) = asked
+    assert (slot, fields["secret"]) == (TESTNET, Secret("secret-51b2e8"))
+
+
+def test_another_key_takes_the_place_of_one_and_of_its_check(unlocking: Unlocking) -> None:
+    add_key(unlocking, TESTNET, stdin=io.StringIO(LINES), check=lambda slot, fields: CHECKED)
+    rotated = rotate_key(unlocking, TESTNET, stdin=io.StringIO("key-new\nsecret-new\n"))
+    assert rotated == Saved(TESTNET.name, None)
+    assert revealed(unlocking, TESTNET) == {"api_key": "key-new", "secret": "secret-new"}
+    assert unlocking.open().check_of(TESTNET.name, "testnet") is None
+
+
+def test_the_old_key_stays_until_the_other_was_checked(unlocking: Unlocking) -> None:
+    add_key(unlocking, TESTNET, stdin=io.StringIO(LINES), check=lambda slot, fields: CHECKED)
+    with pytest.raises(KeystoreError, match="may withdraw"):
+        rotate_key(unlocking, TESTNET, stdin=io.StringIO("key-new\nsecret-new\n"), check=refusing)
+    assert revealed(unlocking, TESTNET)["api_key"] == "key-7f3a9c"
+    assert unlocking.open().check_of(TESTNET.name, "testnet") == CHECKED
+
+
+def test_the_same_key_is_no_other_one(unlocking: Unlocking) -> None:
+    add_key(unlocking, TESTNET, stdin=io.StringIO(LINES))
+    with pytest.raises(KeystoreError, match=r"^binance/testnet/main is that very key already$"):
+        rotate_key(unlocking, TESTNET, stdin=io.StringIO(LINES))
+
+
+def test_there_must_be_a_key_to_put_another_in_its_place(unlocking: Unlocking) -> None:
+    person, asked = asking(unlocking)
+    with pytest.raises(KeystoreError, match=r"^the keystore has no binance/testnet/main$"):
+        rotate_key(person, TESTNET)
+    assert asked == []
+
+
+def test_the_data_key_changes_and_the_passphrase_stays(unlocking: Unlocking) -> None:
+    add_key(unlocking, TESTNET, stdin=io.StringIO(LINES))
+    early = unlocking.open()
+    assert rotate_data_key(unlocking) == 1
+    assert revealed(unlocking, TESTNET) == KEY
+    with pytest.raises(KeystoreError, match="wrong passphrase, or"):
+        early.slots()
+
+
+def test_a_backup_opens_with_the_same_passphrase(unlocking: Unlocking, tmp_path: Path) -> None:
+    add_key(unlocking, TESTNET, stdin=io.StringIO(LINES))
+    assert back_up_keys(unlocking, tmp_path / "backup") == 1
+    restored = tmp_path / "restored" / "keystore"
+    restored.mkdir(parents=True, mode=0o700)
+    (tmp_path / "backup").rename(restored / "keystore.json")
+    elsewhere = replace(unlocking, folder=restored)
+    assert revealed(elsewhere, TESTNET) == KEY
+
+
+def test_what_changes_a_keystore_and_who_opens_it_is_in_the_audit_log(
+    unlocking: Unlocking, tmp_path: Path
+) -> None:
+    audit = AuditLog(tmp_path / "logs", lambda: 1_795_000_000_000)
+    told = replace(unlocking, audit=audit)
+    add_key(told, TESTNET, stdin=io.StringIO(LINES))
+    rotate_key(told, TESTNET, stdin=io.StringIO("key-new\nsecret-new\n"))
+    rotate_data_key(told)
+    back_up_keys(told, tmp_path / "backup")
+    change_passphrase(told, private_file(tmp_path / "new", "another horse"))
+    with pytest.raises(KeystoreError, match="wrong passphrase"):
+        told.open()
+    renewed = replace(told, passphrase_file=tmp_path / "new")
+    remove_key(renewed, TESTNET, confirm=TESTNET.name)
+    entries = audit.entries()
+    kinds = " ".join(entry.kind for entry in entries)
+    assert kinds == (
+        "unlocked key_added unlocked key_changed unlocked data_key_rotated unlocked"
+        " backup_exported unlocked passphrase_changed unlock_failed unlocked key_removed"
+    )
+    assert entries[1].details == {"key": "binance/testnet/main", "checked": False}
+    assert entries[7].details == {"file": str(tmp_path / "backup"), "keys": 1}
+    lines = audit.path.read_text()
+    assert not any(word in lines for word in ("7f3a9c", "51b2e8", "key-new", WORD, "another"))
+
+
+def test_the_owner_is_told_of_a_wait(unlocking: Unlocking) -> None:
+    told = list[int]()
+    (unlocking.folder / FAILURES_NAME).touch(mode=0o600)
+    kept = {"count": 1, "last_at_ms": WallClock().now_ms()}
+    (unlocking.folder / FAILURES_NAME).write_text(json.dumps(kept))
+    replace(unlocking, on_wait=told.append).open()
+    assert told == [1]
+
+
+def test_the_new_passphrase_must_be_another_one(unlocking: Unlocking, tmp_path: Path) -> None:
+    with pytest.raises(KeystoreError, match=r"^the new passphrase is the old one$"):
+        change_passphrase(unlocking, private_file(tmp_path / "new", WORD))
 
 
 # Removing, passphrases, alerts.
