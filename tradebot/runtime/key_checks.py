@@ -37,7 +37,7 @@ class KeyTerms:
     """What is asked of a key.
 
     `is_real`: it trades real money. `any_address`: its owner has typed what that means. `note`
-    hears what the exchange tells while the key is in use.
+    hears what the exchange tells while the key is in use, where it differs from the last time.
     """
 
     is_real: bool
@@ -116,6 +116,7 @@ class KeyWatch:
         self._ask = ask
         self._answered = clock.monotonic_ms()
         self._due = self._answered + EVERY_MS
+        self._told: Permissions | None = None
 
     def begin(self) -> None:
         """Let entries in again that an earlier watch kept out: the start has asked anew."""
@@ -143,7 +144,9 @@ class KeyWatch:
         except KeystoreError as error:
             return error.message
         self._answered = now
-        self._terms.note(told)
+        if told != self._told:
+            self._told = told
+            self._terms.note(told)
         return refusal(told, self._terms)
 
     def _settle(self, why: str) -> None:

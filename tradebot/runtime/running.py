@@ -5,7 +5,7 @@ process at once, and the restart settles what that left open.
 """
 
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +14,10 @@ from types import FrameType
 from tradebot.adapters.alerts import AlertQueue, AlertSettings
 from tradebot.adapters.audit import AuditKind, AuditLog
 from tradebot.adapters.clock import WallClock
+from tradebot.adapters.keystore_file import Slot
 from tradebot.adapters.latch import FileLatch
 from tradebot.adapters.logs import close_logging, configure_logging, get_logger
-from tradebot.adapters.redact import Redactor
+from tradebot.adapters.redact import Redactor, Secret
 from tradebot.engine.state import State
 from tradebot.errors import ExchangeUnavailable, Halted, TradebotError
 from tradebot.model.account import TradingState
@@ -29,6 +30,7 @@ from tradebot.runtime.config import Config
 from tradebot.runtime.drive import OnTick, OnTrouble, drive_virtual, drive_wall, leave, obey_latch
 from tradebot.runtime.heeding import listen
 from tradebot.runtime.host_lock import account_lock
+from tradebot.runtime.key_checks import KeyTerms
 from tradebot.runtime.keys import Unlocking, alert_channels
 from tradebot.runtime.prepare import Prepared
 from tradebot.runtime.run_audit import audit_log
@@ -54,13 +56,15 @@ class Ended:
 class Watcher:
     """Who watches a run: `listener` hears each event, `on_tick` each wake.
 
-    `on_begin` hears the logs folder and the run's name.
+    `on_begin` hears the logs folder and the run's name, `on_warning` what the owner should know of
+    his key.
     """
 
     on_begin: Callable[[Path, str], None] = lambda logs, run: None
     listener: Listener = lambda event, state: None
     on_tick: OnTick = lambda time_ms, ticked: None
     on_stop: Callable[[], None] = lambda: None
+    on_warning: Callable[[str], None] = lambda text: None
 
 
 def check_latch(config: Config) -> FileLatch:
@@ -113,16 +117,18 @@ def run_account(
     `overrides` are what a person typed instead of showing it: they are journalled first.
     """
     latch, mode = check_latch(config), spec.mode
+    slot = Slot(config.exchange.id, mode, config.exchange.account)
     chosen = chosen_strategy(config)
     redactor = Redactor()
     store = unlocking.open(redactor)
-    keys = store.get(f"{config.exchange.id}/{mode}/{config.exchange.account}", mode)
+    keys = store.get(slot.name, mode)
     redactor.register(*keys.values())
     run = Runs(config.paths.logs).create(spec)
     account = account_lock(config.exchange.id, mode, keys["api_key"].reveal())
     with _started(config, run, mode, watcher, unlocking, redactor, account) as told:
         listener, alerts = told
         run.check_journal()
+        key_terms = _checked_key(config, slot, keys, watcher)
         bot = assemble.account(
             config,
             run,
@@ -134,6 +140,7 @@ def run_account(
             is_ending=False,
             is_blind=False,
             on_stopped=lambda level, text: alerts.send(level, "error", text),
+            key_terms=key_terms,
         )
         try:
             bot.session.record(overrides)
@@ -144,6 +151,19 @@ def run_account(
             return Ended(run.name, bot.session.state, seen.number)
         finally:
             bot.close()
+
+
+def _checked_key(
+    config: Config, slot: Slot, keys: Mapping[str, Secret], watcher: Watcher
+) -> KeyTerms:
+    """Return what the key is held to. Raises KeystoreError where it may not be used."""
+    from tradebot.runtime.key_asking import check_at_start
+
+    terms, warning = check_at_start(config, slot, keys)
+    if warning:
+        get_logger("keys").warning("key.not_checked", message=warning)
+        watcher.on_warning(warning)
+    return terms
 
 
 def _troubled(alerts: Alerts) -> OnTrouble:

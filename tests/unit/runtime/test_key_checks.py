@@ -133,7 +133,11 @@ def test_key_is_asked_about_once_an_hour_and_what_is_told_is_noted() -> None:
     assert (asked.asked, asked.noted, bot.diary) == (1, [GOOD], [])
     asked.now += 1
     watch.look()
-    assert asked.asked == 2
+    assert (asked.asked, asked.noted) == (2, [GOOD]), "noted where it differs"
+    asked.answer = UNTOLD
+    asked.now += EVERY_MS
+    watch.look()
+    assert asked.noted == [GOOD, UNTOLD]
 
 
 @pytest.mark.parametrize("terms", [REAL, PLAY])
