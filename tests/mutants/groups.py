@@ -72,6 +72,7 @@ BROKER = Group(
     (
         "tests/contract/test_brokers.py",
         "tests/contract/test_broker_faults.py",
+        "tests/contract/test_broker_words.py",
         "tests/contract/test_bans.py",
         "tests/unit/runtime/test_dead_man.py",
     ),

@@ -16,6 +16,10 @@ ANSWERS = {
     "empty": (200, ""),
     "truncated": (200, '{"symbol":"BTCUSDT","orderId":'),
     "other": (200, '{"symbol":"BTCUSDT","orderId":7,"clientOrderId":"another","status":"NEW"}'),
+    "odd status": (
+        200,
+        '{"symbol":"BTCUSDT","orderId":7,"clientOrderId":"tb-buy","status":"ODD"}',
+    ),
     "503": (503, '{"code":-1007,"msg":"Timeout waiting for response from backend server."}'),
     "500": (500, '{"code":-1006,"msg":"An unexpected response was received."}'),
     "502": (502, "<html>Bad Gateway</html>"),

@@ -189,10 +189,10 @@ def real_broker(exchange: str, url: str) -> Iterator[CcxtBroker]:
 
 def test_kraken_is_sent_the_seconds_and_a_zero_to_call_it_off() -> None:
     with exchange_stub() as (url, posted), real_broker("kraken", url) as broker:
-        assert broker.dead_man(60) is True
+        assert broker.dead_man(3600) is True
         assert broker.dead_man(0) is True
     assert [path.rpartition("/")[2] for path, _ in posted] == ["CancelAllOrdersAfter"] * 2
-    assert [body["timeout"] for _, body in posted] == [["60"], ["0"]]
+    assert [body["timeout"] for _, body in posted] == [["3600"], ["0"]]
 
 
 def test_exchange_without_a_switch_is_sent_nothing() -> None:
