@@ -29,6 +29,7 @@ from tradebot.model.order import (
     NOT_ATTEMPTED,
     Leg,
     OrderKind,
+    OrderStatus,
     Outcome,
     Rejection,
     Report,
@@ -78,6 +79,23 @@ def test_rejection_is_in_the_exchange_s_words() -> None:
         )
 
 
+def test_both_legs_of_an_oco_are_reported_open_by_their_numbers() -> None:
+    with broker_behind_faults() as (broker, _, _):
+        broker.place_order(BUY)
+        outcomes = broker.place_oco(STOP, TARGET)
+        numbers = {each["clientOrderId"]: each["id"] for each in _listed(broker)}
+        assert outcomes == tuple(
+            Report(
+                order_id=key,
+                exchange_id=numbers[key],
+                status=OrderStatus.ACCEPTED,
+                filled=d(0),
+                fills=(),
+            )
+            for key in ("tb-stop", "tb-target")
+        )
+
+
 def test_both_legs_of_an_oco_in_doubt_say_why() -> None:
     with broker_behind_faults() as (broker, faults, _):
         faults.script[OCO] = ["503"]
@@ -109,6 +127,21 @@ def test_each_half_of_a_refused_replacement_is_told_of_its_own_order() -> None:
     for fault, told in expected.items():
         with stop_behind_faults(fault) as (broker, _, _):
             assert broker.replace_order(OLD, HIGHER) == told
+
+
+def test_refusal_without_words_is_told_by_the_code_of_the_whole() -> None:
+    with stop_behind_faults("-2021 wordless") as (broker, _, _):
+        broker.cancel_order(OLD)
+        _, placed = broker.replace_order(OLD, HIGHER)
+        assert placed == Rejection(order_id="tb-higher", code="-2021", message="")
+
+
+@pytest.mark.parametrize("fault", ["-2021 odd", "-2022 odd", "-9999 odd"])
+def test_half_refusal_of_another_make_proves_nothing(fault: str) -> None:
+    with stop_behind_faults(fault) as (broker, _, _):
+        gone, placed = broker.replace_order(OLD, HIGHER)
+        assert (type(gone), gone.order_id) == (Unknown, "tb-stop")
+        assert (type(placed), placed.order_id) == (Unknown, "tb-higher")
 
 
 def test_old_order_that_cannot_be_asked_about_says_why() -> None:
@@ -217,10 +250,12 @@ def _listed(broker: CcxtBroker) -> list[Any]:
 
 def test_all_that_is_shown_is_cancelled_by_one_request_each() -> None:
     with broker_behind_faults() as (broker, faults, _):
-        _targets(broker, "tb-a", "foreign", "tb-b", "tb-c")
+        # The second is another tradebot's: only who asks for those is shown them.
+        _targets(broker, "tb-a", "tb00000b-1", "foreign", "tb-b", "tb-c")
         assert set(broker.cancel_shown()) == {"tb-a", "tb-b", "tb-c"}
         assert faults.count(DELETE) == 3
-        assert [each["clientOrderId"] for each in _listed(broker)] == ["foreign"]
+        left = [each["clientOrderId"] for each in _listed(broker)]
+        assert left == ["tb00000b-1", "foreign"]
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,7 @@ BROKER = Group(
     "broker",
     ("tradebot/adapters/broker.py",),
     (
+        "tests/unit/adapters/test_broker.py",
         "tests/contract/test_brokers.py",
         "tests/contract/test_broker_faults.py",
         "tests/contract/test_broker_words.py",

@@ -43,6 +43,13 @@ ANSWERS = {
         '"cancelResult":"FAILURE","newOrderResult":"NOT_ATTEMPTED",'
         '"cancelResponse":{"code":-2011,"msg":"Unknown order sent."},"newOrderResponse":null}}',
     ),
+    "-2021 wordless": (
+        409,
+        '{"code":-2021,"data":{"cancelResult":"SUCCESS","newOrderResult":"FAILURE"}}',
+    ),
+    "-2021 odd": (409, '{"code":-2021,"data":{"newOrderResult":"ODD","newOrderResponse":{}}}'),
+    "-2022 odd": (400, '{"code":-2022,"data":{"newOrderResult":"FAILURE"}}'),
+    "-9999 odd": (400, '{"code":-9999,"data":{"newOrderResult":"NOT_ATTEMPTED"}}'),
     "-2021 alone": (409, '{"code":-2021,"msg":"Order cancel-replace partially failed."}'),
     "BNB": (
         200,
