@@ -10,7 +10,11 @@ import pytest
 import requests
 
 from tests.support.sandbox import KEY, SECRET, book
-from tests.support.shell import typed
+from tests.support.servers import refusing_port
+from tests.support.shell import refused, typed
+from tradebot.adapters.keystore import Keystore
+from tradebot.adapters.keystore_file import KeyCheck
+from tradebot.adapters.redact import Secret
 from tradebot.sandbox.auth import KeyRights
 from tradebot.sandbox.server import SandboxServer
 
@@ -25,6 +29,7 @@ v1 = "{url}/api/v1"
 sapi = "{url}/sapi/v1"
 """
 ADD = ("keys", "add", "binance", "--testnet", "--stdin")
+SLACK = "https://hooks.slack.com/services/T0/B0/canary-7f3a9c"
 LINES = f"{KEY}\n{SECRET}\n"
 
 
@@ -112,3 +117,146 @@ def test_testnet_is_traded_on_with_a_warning_where_rights_are_not_told(
     assert why in done.err
     assert "give it no right to withdraw" in done.err
     assert "has no spot market ETH/USDT" in done.err
+
+
+# --- as it is added -----------------------------------------------------------------------------
+
+
+def test_key_that_only_trades_is_saved_as_checked(folder: Path, exchange: Exchange) -> None:
+    saved = typed(*ADD, "--json", *exchange.unlock, stdin=LINES)
+    assert (saved.json["checked"], saved.err) == (True, "")
+    (told,) = typed("keys", "list", "--json").json["checks"].values()
+    rights = ("may_trade", "may_withdraw", "may_transfer", "ip_restricted")
+    assert [told[name] for name in rights] == [True, False, False, True]
+    assert _verdicts() == ["may trade; from listed addresses"]
+
+
+@pytest.mark.parametrize(
+    ("rights", "why"),
+    [
+        (KeyRights.WITHDRAW, "the key may withdraw"),
+        (KeyRights.TRANSFER, "the key may transfer coins"),
+        (KeyRights.READ, "the key may not trade"),
+    ],
+)
+def test_key_that_is_refused_leaves_nothing_behind(
+    folder: Path, exchange: Exchange, rights: KeyRights, why: str
+) -> None:
+    exchange.tells(rights)
+    words = refused(4, *ADD, *exchange.unlock, stdin=LINES)
+    assert f"binance/testnet/main is refused: {why}" in words
+    assert "make a key that can only trade" in words
+    assert not (folder / "keystore").exists()
+    assert len(_verdicts()) == 2, "asked with and without --json"
+
+
+def test_refused_key_takes_no_other_one_s_place(folder: Path, exchange: Exchange) -> None:
+    typed(*ADD, *exchange.unlock, stdin=LINES)
+    before = (folder / "keystore" / "keystore.json").read_bytes()
+    exchange.tells(KeyRights.WITHDRAW)
+    another = f"{KEY}\n{'o' * 64}\n"
+    refused(4, "keys", "rotate", *ADD[2:], *exchange.unlock, stdin=another)
+    assert (folder / "keystore" / "keystore.json").read_bytes() == before
+
+
+def test_key_that_the_exchange_does_not_know_is_not_saved(folder: Path, exchange: Exchange) -> None:
+    words = refused(4, *ADD, *exchange.unlock, stdin=f"{'o' * 64}\n{SECRET}\n")
+    assert "binance refuses the key: AuthenticationError" in words
+    assert not (folder / "keystore").exists()
+
+
+def test_key_without_a_network_is_saved_only_as_unchecked_and_only_if_asked(
+    folder: Path, exchange: Exchange
+) -> None:
+    url = f"http://127.0.0.1:{refusing_port()}"
+    (folder / "config.toml").write_text(CONFIG.format(url=url))
+    words = refused(5, *ADD, *exchange.unlock, stdin=LINES)
+    assert "binance cannot be asked for what the key may do" in words
+    assert "nothing was saved; try again, or save it unchecked with --no-check" in words
+    assert not (folder / "keystore").exists()
+    saved = typed(*ADD, "--no-check", "--json", *exchange.unlock, stdin=LINES)
+    assert (saved.json["checked"], "It was not checked" in saved.err) == (False, True)
+    assert typed("keys", "list", "--json").json["checks"] == {"binance/testnet/main": None}
+    typed("keys", "check", *exchange.unlock, code=5)
+
+
+@pytest.mark.parametrize("rights", [KeyRights.PARTIAL, KeyRights.MALFORMED])
+def test_key_whose_rights_are_not_told_is_saved_as_unchecked_for_a_testnet(
+    folder: Path, exchange: Exchange, rights: KeyRights
+) -> None:
+    exchange.tells(rights)
+    saved = typed(*ADD, "--json", *exchange.unlock, stdin=LINES)
+    assert saved.json["checked"] is False
+    assert "binance/testnet/main: the exchange's answer does not name every right." in saved.err
+    assert "It was not checked: give it no right to withdraw." in saved.err
+
+
+def test_testnet_of_binance_itself_does_not_tell(folder: Path, exchange: Exchange) -> None:
+    config = folder / "config.toml"
+    config.write_text(config.read_text().replace("sapi =", "other ="))
+    saved = typed(*ADD, *exchange.unlock, stdin=LINES)
+    assert "binance/testnet/main: binance does not tell it on its testnet." in saved.err
+    checked = typed("keys", "check", "--json", *exchange.unlock).json["keys"]
+    assert [(each["usable"], each["checked"]) for each in checked] == [(True, False)]
+
+
+# --- asked again --------------------------------------------------------------------------------
+
+
+def test_check_asks_keeps_what_it_hears_and_refuses(folder: Path, exchange: Exchange) -> None:
+    typed(*ADD, "--no-check", *exchange.unlock, stdin=LINES)
+    done = typed("keys", "check", *exchange.unlock)
+    assert done.out.splitlines()[1].split("\t") == [
+        "binance/testnet/main", "ok", "may trade; from listed addresses",
+    ]  # fmt: skip
+    exchange.tells(KeyRights.WITHDRAW)
+    done = typed("keys", "check", "binance", "--testnet", *exchange.unlock, code=4)
+    assert "REFUSED\tthe key may withdraw" in done.out
+    assert "make a key that can only trade" in done.err
+    (told,) = typed("keys", "list", "--json").json["checks"].values()
+    assert told["may_withdraw"] is True
+    exchange.tells(KeyRights.FORBIDDEN)
+    done = typed("keys", "check", "--json", *exchange.unlock, code=5)
+    (answer,) = done.json["keys"]
+    assert (answer["usable"], answer["checked"], answer["may_withdraw"]) == (False, False, None)
+    (kept,) = typed("keys", "list", "--json").json["checks"].values()
+    assert kept == told, "no answer changes nothing"
+    assert _verdicts() == [
+        "may trade; from listed addresses",
+        "may trade, withdraw; from listed addresses",
+    ]
+
+
+def test_check_of_what_is_not_there(folder: Path, exchange: Exchange) -> None:
+    refused(4, "keys", "check", *exchange.unlock)
+    typed("keys", "add", "slack", "--stdin", *exchange.unlock, stdin=f"{SLACK}\n")
+    assert "no key of an exchange" in refused(3, "keys", "check", *exchange.unlock)
+    missing = ("keys", "check", "binance", "--live", *exchange.unlock)
+    assert "has no binance/live/main" in refused(4, *missing)
+
+
+# --- real money ---------------------------------------------------------------------------------
+
+
+def test_real_money_wants_a_list_of_addresses_or_the_owner_s_word(
+    folder: Path, exchange: Exchange
+) -> None:
+    """The real exchange's addresses cannot be called here; what it would tell is kept by hand."""
+    live = ("keys", "add", "binance", "--live", "--stdin", "--no-check")
+    typed(*live, *exchange.unlock, stdin=LINES)
+    passphrase = Secret(Path(exchange.unlock[1]).read_text())
+    store = Keystore.open(Path("keystore"), passphrase)
+    store.get("binance/live/main", "live")
+    told = KeyCheck(
+        checked_at_ms=1_700_000_000_000, may_trade=True, may_withdraw=False, may_transfer=False,
+        ip_restricted=False,
+    )  # fmt: skip
+    store.set_check("binance/live/main", "live", told)
+    rungs = {each["code"]: each for each in typed("arm", "--json", code=6).json["rungs"]}
+    assert (rungs["permissions"]["met"], rungs["addresses"]["met"]) == (True, False)
+    assert rungs["addresses"]["command"] == "tradebot keys check binance --live"
+    leaving = ("arm", "--override", "addresses", "--reason", "a moving address", "--sentence")
+    typed(*leaving, "yes", code=2)
+    typed(*leaving, "I trade real money with a key that works from every address", code=6)
+    rungs = {each["code"]: each for each in typed("arm", "--json", code=6).json["rungs"]}
+    assert rungs["addresses"]["override"] == "a moving address"

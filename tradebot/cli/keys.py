@@ -12,12 +12,13 @@ from tradebot.cli.unlocking import unlocking
 
 if TYPE_CHECKING:
     from tradebot.adapters.keystore_file import KeyCheck
-    from tradebot.runtime.keys import Saved, Unlocking
+    from tradebot.runtime.key_asking import Checked
+    from tradebot.runtime.keys import Check, Saved, Unlocking
 
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Keys: add, list, rotate, remove, passphrase, export-backup.",
+    help="Keys: add, list, check, rotate, remove, passphrase, export-backup.",
 )
 
 SCHEMA = "tradebot.keys/1"
@@ -52,6 +53,8 @@ def add(
 ) -> None:
     """Save a key. Secrets come by prompt, --stdin or --key-file, never as an option.
 
+    The exchange is asked what it may do: one that may withdraw or transfer is not saved.
+
     The fields, in order: api_key, secret (and passphrase, where the exchange has one); slack:
     webhook_url; email: host, port, security (starttls, tls or none), username, password, sender,
     recipients (separated by commas). A secret in PEM may have several lines.
@@ -61,7 +64,8 @@ def add(
 
     slot = slot_for(name, testnet=testnet, live=live, account=account)
     opening = _unlocking(config, passphrase_file)
-    saved = add_key(opening, slot, stdin=standard_input(stdin), key_file=key_file)
+    check = _asking(config, no_check)
+    saved = add_key(opening, slot, stdin=standard_input(stdin), key_file=key_file, check=check)
     _tell(saved, opening, as_json)
 
 
@@ -78,6 +82,39 @@ def list_(config: choices.ConfigFile = None, as_json: choices.Json = False) -> N
     values = {name: _json(check) for name, check in checks.items()}
     result = {"schema": SCHEMA, "keys": list(checks), "checks": values}
     emit(result, table(rows, ["KEY", "CHECKED"]), as_json)
+
+
+@app.command("check")
+def check_(
+    name: Annotated[
+        str | None, typer.Argument(help="An exchange such as binance; all keys without it.")
+    ] = None,
+    testnet: Testnet = False,
+    live: Live = False,
+    account: Account = "main",
+    passphrase_file: choices.PassphraseFile = None,
+    config: choices.ConfigFile = None,
+    as_json: choices.Json = False,
+) -> None:
+    """Ask the exchange what a key may do, and keep what it tells.
+
+    Exit 4 where a key may not be used, 5 where its exchange cannot be asked.
+    """
+    from tradebot.cli.output import emit, note, table
+    from tradebot.runtime.config import load_config
+    from tradebot.runtime.key_asking import check_keys
+    from tradebot.runtime.keys import slot_for
+
+    slot = None if name is None else slot_for(name, testnet=testnet, live=live, account=account)
+    found = load_config(config)
+    asked = check_keys(found, unlocking(found, passphrase_file).open(), slot)
+    rows = [[each.slot.name, each.verdict, each.words] for each in asked]
+    result = {"schema": SCHEMA, "keys": [_answer(each) for each in asked]}
+    emit(result, table(rows, ["KEY", "VERDICT", "WHAT"]), as_json)
+    for each in asked:
+        if each.remedy:
+            note(f"{each.slot.name}: {each.remedy}.")
+    raise typer.Exit(min((each.exit_code for each in asked if each.exit_code), default=0))
 
 
 @app.command()
@@ -114,7 +151,8 @@ def rotate(
         emit({"schema": SCHEMA, "encrypted_anew": count}, f"Encrypted anew: {count} keys", as_json)
         return
     slot = slot_for(name, testnet=testnet, live=live, account=account)
-    saved = rotate_key(opening, slot, stdin=standard_input(stdin), key_file=key_file)
+    check = _asking(config, no_check)
+    saved = rotate_key(opening, slot, stdin=standard_input(stdin), key_file=key_file, check=check)
     _tell(saved, opening, as_json)
 
 
@@ -182,6 +220,15 @@ def _unlocking(config: Path | None, passphrase_file: Path | None) -> Unlocking:
     return unlocking(load_config(config), passphrase_file)
 
 
+def _asking(config: Path | None, no_check: bool) -> Check | None:
+    """Return who asks the exchange about a key before it is saved; None = nobody."""
+    from tradebot.cli.output import note
+    from tradebot.runtime.config import load_config
+    from tradebot.runtime.key_asking import checker
+
+    return None if no_check else checker(load_config(config), note)
+
+
 def _check_rotation(name: str | None, *, is_data_key: bool) -> None:
     from tradebot.errors import UsageError
 
@@ -204,6 +251,18 @@ def _tell(saved: Saved, opening: Unlocking, as_json: bool) -> None:
         is_alert = saved.slot.startswith("alerts/")
         way = "try `tradebot alerts test`." if is_alert else "give it no right to withdraw."
         note(f"Encrypted in {opening.folder}. It was not checked: {way}")
+
+
+def _answer(checked: Checked) -> dict[str, Any]:
+    answer = checked.answer
+    rights = ("may_trade", "may_withdraw", "may_transfer", "ip_restricted")
+    return {
+        "key": checked.slot.name,
+        "usable": not checked.exit_code,
+        "checked": answer is not None and answer.told.checked,
+        **{name: None if answer is None else getattr(answer.told, name) for name in rights},
+        "message": checked.words,
+    }
 
 
 def _checked(name: str, check: KeyCheck | None) -> str:

@@ -3,19 +3,27 @@
 Law: what is refused here is saved nowhere and trades nothing; what is found goes to the audit log.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tradebot.adapters.audit import AuditKind
 from tradebot.adapters.clock import WallClock
-from tradebot.adapters.keystore_file import Slot
+from tradebot.adapters.keystore import Keystore
+from tradebot.adapters.keystore_file import ALERTS, KeyCheck, Slot
 from tradebot.adapters.redact import Secret
-from tradebot.errors import ExchangeUnavailable, KeystoreError
+from tradebot.errors import (
+    ConfigError,
+    ExchangeUnavailable,
+    KeystoreError,
+    NotFoundError,
+    TradebotError,
+)
 from tradebot.runtime import arming
 from tradebot.runtime.assemble import LIVE, account_settings
 from tradebot.runtime.config import Config
 from tradebot.runtime.key_checks import HINT, KeyTerms, described, refusal, untold
+from tradebot.runtime.keys import Check
 from tradebot.runtime.run_audit import audit_log
 
 if TYPE_CHECKING:
@@ -45,14 +53,29 @@ class Answer:
     def check(self) -> None:
         """Raise KeystoreError where the key may not be used."""
         if self.refused:
-            raise KeystoreError(f"{self.slot.name} is refused: {self.refused}", hint=self._remedy())
+            raise KeystoreError(f"{self.slot.name} is refused: {self.refused}", hint=self.remedy)
 
     @property
     def warning(self) -> str:
         """What the owner of a key that may be used should hear; "" = nothing."""
         return "" if self.told.checked else _unchecked(self.slot, untold(self.told))
 
-    def _remedy(self) -> str:
+    @property
+    def kept(self) -> KeyCheck | None:
+        """What is kept of it beside the key; None where the key counts as not checked."""
+        if not self.told.checked:
+            return None
+        return KeyCheck(
+            checked_at_ms=WallClock().now_ms(),
+            may_trade=self.told.may_trade,
+            may_withdraw=self.told.may_withdraw,
+            may_transfer=self.told.may_transfer,
+            ip_restricted=self.told.ip_restricted,
+        )
+
+    @property
+    def remedy(self) -> str:
+        """What to do about a refusal."""
         told = self.told
         if told.may_withdraw or told.may_transfer or told.may_trade is False:
             return HINT
@@ -92,6 +115,89 @@ def check_at_start(
         return terms, _unchecked(slot, error.message)
     answer.check()
     return terms, answer.warning
+
+
+def checker(config: Config, tell: Callable[[str], None]) -> Check:
+    """Return what asks about a key before it is saved; `tell` hears what its owner should know."""
+
+    def check(slot: Slot, fields: Mapping[str, Secret]) -> KeyCheck | None:
+        if slot.exchange == ALERTS:
+            return None
+        try:
+            answer = asked(config, slot, fields)
+        except ExchangeUnavailable as error:
+            hint = "nothing was saved; try again, or save it unchecked with --no-check"
+            raise ExchangeUnavailable(error.message, hint=hint) from error
+        answer.check()
+        if answer.kept is None:
+            tell(f"{slot.name}: {untold(answer.told)}.")
+        return answer.kept
+
+    return check
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One key of the keystore, asked about: an answer, or the error that came instead."""
+
+    slot: Slot
+    answer: Answer | None
+    error: TradebotError | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """The code that a command ends with for this key alone."""
+        if self.error is not None:
+            return self.error.exit_code
+        return KeystoreError.exit_code if self.answer is not None and self.answer.refused else 0
+
+    @property
+    def verdict(self) -> str:
+        """The answer in a word or two."""
+        if self.answer is None:
+            return "not asked"
+        if self.answer.refused:
+            return "REFUSED"
+        return "ok" if self.answer.told.checked else "not checked"
+
+    @property
+    def words(self) -> str:
+        """What the verdict comes from."""
+        if self.error is not None:
+            return self.error.message
+        assert self.answer is not None, "an answer or an error"
+        told = self.answer.told
+        return self.answer.refused or (described(told) if told.checked else untold(told))
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it; "" = nothing."""
+        if self.error is not None:
+            return self.error.hint
+        return self.answer.remedy if self.answer is not None and self.answer.refused else ""
+
+
+def check_keys(config: Config, store: Keystore, wanted: Slot | None) -> list[Checked]:
+    """Ask about the wanted key, or all, and keep what is told; no answer changes nothing.
+
+    Raises KeystoreError where a key is not there, NotFoundError where there is none at all.
+    """
+    slots = [Slot.parse(name) for name in store.slots()] if wanted is None else [wanted]
+    found = []
+    for slot in slots:
+        if slot.exchange == ALERTS:
+            continue
+        fields = store.get(slot.name, slot.mode)
+        try:
+            answer = asked(config, slot, fields)
+        except (ExchangeUnavailable, KeystoreError, ConfigError) as error:
+            found.append(Checked(slot, None, error))
+        else:
+            store.set_check(slot.name, slot.mode, answer.kept)
+            found.append(Checked(slot, answer))
+    if not found:
+        raise NotFoundError("the keystore has no key of an exchange", "tradebot keys add binance")
+    return found
 
 
 def _unchecked(slot: Slot, why: str) -> str:

@@ -71,7 +71,7 @@ def test_results_are_json_when_asked_for(word: str, tmp_path: Path) -> None:
     key_file = private_file(tmp_path / "key", LINES)
     added = run(
         keys.app, "add", "kraken", "--live", "--account", "second", "--key-file", key_file,
-        "--passphrase-file", word, "--json",
+        "--passphrase-file", word, "--json", "--no-check",
     )  # fmt: skip
     schema = {"schema": "tradebot.keys/1"}
     assert json.loads(added) == {**schema, "saved": "kraken/live/second", "checked": False}
@@ -142,6 +142,7 @@ def test_a_key_that_was_not_checked_says_so_to_people(word: str) -> None:
         keys.app, ["add", "binance", "--testnet", "--stdin", "--passphrase-file", word], LINES
     )
     assert result.stderr == (
+        "binance/testnet/main: binance does not tell it on its testnet.\n"
         "Encrypted in keystore. It was not checked: give it no right to withdraw.\n"
     )
 
