@@ -111,6 +111,6 @@ def test_a_comment_belongs_to_the_key_under_it() -> None:
 
 def test_bounds_and_choices_are_found_in_the_code() -> None:
     assert needed_words(FIELDS["risk.open_positions_max"]) == {"1", "200"}
-    assert needed_words(FIELDS["risk.order_notional_max"]) == {"0"}
+    assert needed_words(FIELDS["risk.order_notional_max"]) == {"0", str(10**15)}
     assert needed_words(FIELDS["sizing.method"]) == {'"risk"', '"volatility"', '"fraction"'}
     assert needed_words(FIELDS["alerts.channels"]) >= {'"slack"', '"email"'}

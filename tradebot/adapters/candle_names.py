@@ -7,18 +7,18 @@ import re
 from itertools import pairwise
 
 from tradebot.errors import UsageError
+from tradebot.model.market import COIN, is_symbol
 from tradebot.model.timeframe import TIMEFRAMES
 
 # The coins prices are given in; without a dash a name is split only before one of these.
 _DOLLARS = ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "USDP", "DAI", "USD")
 QUOTES = frozenset((*_DOLLARS, "EUR", "GBP", "TRY", "BRL", "AUD", "JPY", "BTC", "ETH", "BNB"))
-_SYMBOL = re.compile(r"[A-Z0-9]{1,20}/[A-Z0-9]{1,20}", re.ASCII)
-_COIN = re.compile(r"[A-Z0-9]{1,20}", re.ASCII)
+_COIN = re.compile(COIN)
 
 
 def check_symbol(symbol: str) -> str:
     """Return `symbol` when it is written BASE/QUOTE in capitals. Raises UsageError."""
-    if _SYMBOL.fullmatch(symbol) is None:
+    if not is_symbol(symbol):
         likely = symbol_in(symbol.upper().replace("/", "-"))
         raise UsageError(
             f"{symbol!r} is not a symbol",

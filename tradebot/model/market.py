@@ -1,5 +1,6 @@
 """What is traded where, and the exact integer scale of its prices, quantities and cash."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -11,6 +12,14 @@ from tradebot.model.money import decimals_of, from_units, to_units, to_units_dow
 # What exchanges keep for an asset unless a market is finer (Binance: eight decimals for every
 # asset).
 ASSET_DECIMALS = 8
+COIN = "[A-Z0-9]{1,20}"
+_SYMBOL = re.compile(f"({COIN})/({COIN})")
+
+
+def is_symbol(text: str) -> bool:
+    """Return whether a text names a market as people write it, `BTC/USDT`, of two coins."""
+    found = _SYMBOL.fullmatch(text)
+    return found is not None and found[1] != found[2]
 
 
 class FeeAsset(StrEnum):

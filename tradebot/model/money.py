@@ -4,6 +4,7 @@ Law: a float becomes money in `from_float`, rounded, or a column of them in
 `CandleTable.price_units`, exactly or not at all; nowhere else.
 """
 
+import re
 from decimal import (
     ROUND_HALF_EVEN,
     Context,
@@ -25,18 +26,23 @@ MONEY_CONTEXT = Context(
 ZERO = Decimal(0)
 PPM = 10**6
 
+# Decimal itself also takes underscores, spaces, the digits of every script and 1e999999.
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
+_TEXT_MAX = 200
+# No amount of anything has so many digits before the point, or noughts behind it.
+_MAGNITUDE_MAX = 40
+
 
 def parse_decimal(text: str) -> Decimal:
-    """Return the finite Decimal that `text` spells.
+    """Return the Decimal that `text` spells in plain digits, between 1e-40 and 1e40 or 0.
 
-    Raises ValueError for NaN, infinity or no number.
+    Raises ValueError for anything else.
     """
-    try:
-        value = Decimal(text)
-    except InvalidOperation:
-        raise ValueError(f"{text!r} is not a number") from None
-    if not value.is_finite():
-        raise ValueError(f"{text!r} is not a finite number")
+    if len(text) > _TEXT_MAX or _NUMBER.fullmatch(text) is None:
+        raise ValueError(f"{text[:_TEXT_MAX]!r} is not a number")
+    value = Decimal(text)
+    if value and abs(value.adjusted()) > _MAGNITUDE_MAX:
+        raise ValueError(f"{text!r} is no number that an amount could be")
     return value
 
 

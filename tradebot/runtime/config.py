@@ -21,7 +21,7 @@ from pydantic import (
 from tradebot.adapters.passthrough import check_passthrough
 from tradebot.engine.settings import Rules
 from tradebot.errors import ConfigError, UsageError
-from tradebot.model.market import FeeAsset
+from tradebot.model.market import FeeAsset, is_symbol
 from tradebot.model.money import plain, to_ppm
 from tradebot.model.timeframe import parse_time, timeframe_ms
 from tradebot.runtime.config_errors import explain
@@ -64,13 +64,13 @@ class BotSection(Section):
     def _markets_are_markets(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         quotes = set()
         for symbol in value:
-            base, slash, quote = symbol.partition("/")
-            if not (slash and base.isalnum() and quote.isalnum() and symbol.isascii()):
-                raise ValueError(f"{symbol!r} is not a market; write it as BTC/USDT")
-            if symbol != symbol.upper():
-                raise ValueError(f"{symbol!r} is not a market; did you mean {symbol.upper()}?")
+            base, _, quote = symbol.partition("/")
             if base == quote:
                 raise ValueError(f"{symbol!r} is not a market: a coin is not traded for itself")
+            if is_symbol(symbol.upper()) and symbol != symbol.upper():
+                raise ValueError(f"{symbol!r} is not a market; did you mean {symbol.upper()}?")
+            if not is_symbol(symbol):
+                raise ValueError(f"{symbol!r} is not a market; write it as BTC/USDT")
             quotes.add(quote)
         if len(set(value)) < len(value):
             raise ValueError("a market is listed twice")

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from tradebot.errors import ConfigError
+from tradebot.runtime.config_rules import NO_NUMBER
 from tradebot.words import nearest
 
 # What the library's words for a wrong type would make a person guess at.
@@ -17,8 +18,8 @@ _WORDS = {
     "tuple_type": 'this is a list: write it as ["one", "two"]',
     "string_type": 'this is text: write it in quotes, "so"',
     "path_type": 'this is a path: write it in quotes, "so"',
-    "decimal_parsing": "this is a number: write it without quotes or unit, as 0.1",
-    "decimal_type": "this is a number: write it without quotes or unit, as 0.1",
+    "decimal_parsing": NO_NUMBER.format("0.1"),
+    "decimal_type": NO_NUMBER.format("0.1"),
     "too_short": "this list is empty: name at least one",
 }
 

@@ -3,25 +3,56 @@
 Law: a fraction is 0 to 1, an amount is in the quote coin; limits that cannot both hold are refused.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from tradebot.engine.settings import Pace, Pauses, Sizing
-from tradebot.model.money import plain, to_ppm
+from tradebot.model.money import parse_decimal, plain, to_ppm
 
 Fraction = Annotated[Decimal, Field(ge=0, le=1, max_digits=7, decimal_places=6)]
 Discount = Annotated[Decimal, Field(ge=0, lt=1, max_digits=7, decimal_places=6)]
 Part = Annotated[Decimal, Field(gt=0, le=1, max_digits=7, decimal_places=6)]
-Amount = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
+NO_NUMBER = "this is a number: write it without quotes or unit, as {}"
+# More than all coins are worth: what is above is a slip of the pen.
+Amount = Annotated[Decimal, Field(gt=0, lt=10**15, allow_inf_nan=False)]
 
 
 class Section(BaseModel):
     """A table of the configuration: unknown keys are errors, values never change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _value_is_what_it_looks_like(cls, value: object, info: ValidationInfo) -> object:
+        kind = cls.model_fields[info.field_name or ""].annotation
+        if isinstance(kind, type) and issubclass(kind, Section):
+            return value  # Whose keys are looked at there.
+        if not _is_readable(value):
+            raise ValueError("it holds a character that cannot be seen, such as a line end")
+        if kind is Decimal and isinstance(value, str):
+            try:
+                # The library would take 1_0, and the digits of every script.
+                return parse_decimal(value)
+            except ValueError:
+                raise ValueError(NO_NUMBER.format("0.1")) from None
+        if kind is int and isinstance(value, (str, bool)):
+            raise ValueError(NO_NUMBER.format("1"))
+        return value
+
+
+def _is_readable(value: object) -> bool:
+    """Return whether every text in a value, however deep, can be seen as it is."""
+    if isinstance(value, str):
+        return value.isprintable()
+    if isinstance(value, Mapping):
+        return all(_is_readable(each) for item in value.items() for each in item)
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_readable, value))
+    return True
 
 
 class SizingSection(Section):

@@ -31,11 +31,32 @@ class OddFloat(float):
         return f"np.float64({float(self)!r})"
 
 
-@pytest.mark.parametrize("text", ["NaN", "sNaN", "Infinity", "-inf", "", "1,5", "ten", "1 2"])
+@pytest.mark.parametrize(
+    "text",
+    ["NaN", "sNaN", "Infinity", "-inf", "", "1,5", "ten", "1 2", "1_0", " 1", "1\n",
+     "\uff11\uff12", "٣", "0x1F", "1e", "e5", ".", "--1", "1e1000", "+", "1.5.2"],
+)  # fmt: skip
 def test_text_that_is_no_finite_number_is_refused_by_name(text: str) -> None:
-    with pytest.raises(ValueError, match=r"is not a (finite )?number") as caught:
+    with pytest.raises(ValueError, match=r"is not a number") as caught:
         parse_decimal(text)
     assert str(caught.value).startswith(repr(text))
+
+
+@pytest.mark.parametrize("text", ["1e999", "1E+41", "-1e41", "1e-41", "0." + "0" * 40 + "1"])
+def test_number_that_no_amount_could_be_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is no number that an amount could be$"):
+        parse_decimal(text)
+
+
+def test_endless_number_is_refused_and_not_told_in_full() -> None:
+    with pytest.raises(ValueError, match=r"is not a number$") as caught:
+        parse_decimal("1" * 100_000)
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("text", ["1e40", "-9.9e40", "1e-40", "0", "0E-10", "+1.", ".5"])
+def test_number_at_the_bounds_is_taken(text: str) -> None:
+    assert parse_decimal(text) == Decimal(text)
 
 
 @pytest.mark.parametrize(

@@ -141,7 +141,7 @@ FRACTIONS = [
     ("risk", "drawdown_fraction_max", "0.03", "1", "0", "1.000001"),
     ("risk", "price_collar_fraction", "0.000001", "1", "0", "1.000001"),
     ("risk", "cluster_fraction_max", "0.000001", "1", "0", "1.000001"),
-    ("risk", "order_notional_max", "0.00000001", "1E+20", "0", "-1"),
+    ("risk", "order_notional_max", "0.00000001", "999999999999999", "0", "1E+15"),
     ("sizing", "risk_fraction", "0.000001", "0.02", "0", "1.000001"),
     ("sizing", "range_multiple", "0.000001", "100", "0", "100.000001"),
     ("pauses", "low_profit_fraction", "-1", "1", "-1.000001", "1.000001"),
