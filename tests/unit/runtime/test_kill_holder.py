@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from tradebot.runtime import kill_holder
 from tradebot.runtime.kill_holder import end_holder, wait_for_bot
 from tradebot.runtime.runs import Run
 
+ROOT = Path(__file__).parents[3]
 HOLD = "import sys; from filelock import FileLock; lock = FileLock(sys.argv[1]); lock.acquire(); "
 OPEN = "import sys; file = open(sys.argv[1]); "
 STAY = "print('there', flush=True); sys.stdin.read()"
@@ -46,6 +48,66 @@ def test_holder_is_ended_though_it_is_stopped(tmp_path: Path, is_stopped: bool) 
         assert end_holder(lock) == child.pid
         assert child.wait() == -signal.SIGKILL
     assert not Run(tmp_path).is_locked()
+
+
+# Root sees everything, so the two become nobody; what they need was imported before.
+SHIELDED = """
+import codecs, ctypes, os, signal, sys
+from pathlib import Path
+from filelock import FileLock
+from tradebot.adapters.hardening import harden
+from tradebot.runtime.kill_holder import end_holder
+
+def become_ordinary():
+    if os.geteuid() == 0:
+        os.setgid(65534)
+        os.setuid(65534)
+        ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # As starting a program does.
+
+codecs.lookup("ascii")
+lock, held = Path(sys.argv[1]), Path(sys.argv[2])
+reading, writing = os.pipe()
+holder = os.fork()
+if holder == 0:
+    become_ordinary()
+    assert harden() == []
+    taken = FileLock(held)
+    taken.acquire()
+    os.write(writing, b".")
+    signal.pause()
+os.close(writing)
+os.read(reading, 1)
+if os.fork() == 0:
+    become_ordinary()
+    try:
+        os.listdir(f"/proc/{holder}/fd")
+    except PermissionError:
+        print("shielded", flush=True)
+    try:
+        print(end_holder(lock) == holder, flush=True)
+    finally:
+        os._exit(0)
+os.wait()
+os.kill(holder, 9)
+os.wait()
+"""
+
+
+@pytest.mark.parametrize("held", ["lock", "other"])
+def test_holder_that_shields_itself_is_ended_by_its_own_user(held: str) -> None:
+    """A bot makes itself undumpable, so that its open files are shown to root alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        # Not pytest's own: nobody but its owner gets in there.
+        Path(folder).chmod(0o777)
+        lock = Path(folder) / "lock"
+        lock.touch()
+        lock.chmod(0o666)
+        done = subprocess.run(  # noqa: S603  # a text of our own
+            [sys.executable, "-c", SHIELDED, lock, lock.with_name(held)],
+            capture_output=True, text=True, check=False,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+    assert done.stdout.split() == ["shielded", str(held == "lock")], done.stderr
 
 
 def test_who_has_the_file_open_and_not_the_lock_is_left_alone(tmp_path: Path) -> None:
