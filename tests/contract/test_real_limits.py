@@ -6,17 +6,19 @@ of the program.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from tests.support.shared_data import BTC_1H, BTC_1M, candle_file
 from tests.support.worlds import Case, backtested, case, traded
 from tradebot.adapters.candle_files import read_candles
+from tradebot.candles import CandleTable
 from tradebot.model.event import (
     CandlesClosed,
     Event,
@@ -28,6 +30,7 @@ from tradebot.model.event import (
 )
 from tradebot.model.order import Leg, Side
 
+HOUR, DAY = 3_600_000, 86_400_000
 DAILY, DRAWDOWN = "daily_loss_fraction_max", "drawdown_fraction_max"
 # All in, without a stop: what the market does to it is what happens to equity.
 ALL_IN: dict[str, Any] = {
@@ -87,6 +90,11 @@ class Marked:
     peak: Fraction
 
 
+def day_of(closed_at: int) -> date:
+    """Return the UTC date of a candle's last moment: one that closes at midnight is of the old."""
+    return (datetime.fromtimestamp(closed_at / 1000, UTC) - timedelta(milliseconds=1)).date()
+
+
 def by_hand(events: Sequence[Event]) -> Iterator[tuple[Marked, Sequence[Event]]]:
     """Yield equity at every close, with the events that follow until the next one."""
     account, now = Account(), None
@@ -98,12 +106,10 @@ def by_hand(events: Sequence[Event]) -> Iterator[tuple[Marked, Sequence[Event]]]
             opening = peak = last = account.cash
         if not isinstance(event, CandlesClosed):
             continue
-        moment = datetime.fromtimestamp(event.closed_at / 1000, UTC)
-        equity = account.equity()
-        if day is not None and moment.date() != day:
-            at_midnight = (moment.hour, moment.minute) == (0, 0)
-            opening = equity if at_midnight else last
-        day, peak, last = moment.date(), max(peak, equity), equity
+        equity, today = account.equity(), day_of(event.closed_at)
+        if day is not None and today != day:
+            opening = last
+        day, peak, last = today, max(peak, equity), equity
         now = number + 1
         after = []
         while now < len(events) and not isinstance(events[now], CandlesClosed):
@@ -118,7 +124,7 @@ def expected(events: Sequence[Event], control: str, part: Fraction) -> list[int]
     days = set()
     for marked, _ in by_hand(events):
         before = marked.opening if control == DAILY else marked.peak
-        day = datetime.fromtimestamp(marked.at / 1000, UTC).date() if control == DAILY else None
+        day = day_of(marked.at) if control == DAILY else None
         if marked.equity <= before * (1 - part) and day not in days:
             days.add(day)
             found.append(marked.at)
@@ -148,16 +154,28 @@ def entries_from(events: Sequence[Event], start: int, end: int) -> list[int]:
     ]
 
 
-def real(file: str, start: int, candles: int, **limits: str) -> Case:
-    """Return a case over real candles with these limits on losses."""
+def joined(table: CandleTable, hours: int) -> CandleTable:
+    """Return the candles of an hour as those of so many hours, of the hours that are there."""
+    names = ("opened_at", "open", "high", "low", "close", "volume")
+    frame = pd.DataFrame({name: getattr(table, name) for name in names})
+    whole = frame.groupby(frame["opened_at"] // (hours * HOUR)).agg(
+        {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
+    )
+    opened_at = whole.index.to_numpy() * hours * HOUR
+    columns = (whole[name].to_numpy() for name in names[1:])
+    return CandleTable(table.symbol, hours * HOUR, opened_at, *columns)
+
+
+def real(file: str, start: int, candles: int, *, hours: int = 0, **limits: str) -> Case:
+    """Return a case over real candles with these limits on losses; `hours` joins those of one."""
     table = read_candles(candle_file(file))
+    table = joined(table, hours) if hours else table
     start -= start % table.timeframe_ms
     numbers = {key: Decimal(text) for key, text in limits.items()}
     values = {**ALL_IN, "risk": {**FREE, **numbers}}
     return case([table], values, start_ms=start, end_ms=start + candles * table.timeframe_ms)
 
 
-DAY = 86_400_000
 # MAY_2021 is the tenth: the fall of the nineteenth lies ahead.
 MARCH_2021, MAY_2021 = 1_616_803_200_000, 1_620_604_800_000
 
@@ -170,6 +188,7 @@ def test_loss_of_the_day_trips_where_a_hand_calculation_says(part: str) -> None:
     assert len(trips) >= 3
     assert told(events, DAILY) == trips
     for trip in trips:
+        # What only the last close of a day shows keeps entries out of the next.
         assert entries_from(events, trip, trip - trip % DAY + DAY) == []
     assert entries_from(events, trips[0] - trips[0] % DAY + DAY, trips[-1]), "days after it trade"
     refused = {each.control for each in events if isinstance(each, IntentRefused)}
@@ -186,6 +205,21 @@ def test_drawdown_trips_where_a_hand_calculation_says(part: str) -> None:
     assert entries_from(events, trip, 2**62) == []
     left = [each for each in events if isinstance(each, FillBooked) and each.fill.filled_at >= trip]
     assert {each.side for each in left} == {Side.SELL}, "what was held was sold by its signal"
+
+
+@pytest.mark.parametrize("hours", [12, 24])
+def test_loss_that_the_end_of_a_day_shows_keeps_entries_out_of_the_next(hours: int) -> None:
+    """Symptom: with candles of a day no loss ever tripped, whatever the limit."""
+    limits = {"daily_loss_fraction_max": "0.02", "drawdown_fraction_max": "1"}
+    given = real(BTC_1H, MAY_2021, 60 * 24 // hours, hours=hours, **limits)
+    events = backtested(given).events
+    trips = expected(events, DAILY, Fraction("0.02"))
+    at_the_end = [trip for trip in trips if trip % DAY == 0]
+    assert len(at_the_end) >= 3
+    assert told(events, DAILY) == trips
+    for trip in at_the_end:
+        assert entries_from(events, trip, trip + DAY) == []
+    assert entries_from(events, at_the_end[0] + DAY, at_the_end[-1]), "days after it trade"
 
 
 def test_minutes_trip_alike() -> None:

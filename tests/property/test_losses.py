@@ -44,7 +44,7 @@ def test_loss_trips_exactly_where_the_part_of_it_is_lost(
             assert Fraction(trips[control].value) == lost
             assert Fraction(trips[control].limit) <= lost, "what is told is not above the loss"
     # What is asked at every candle never says no where something has tripped.
-    assert is_reached(state, by, NOON) or not trips
+    assert is_reached(state, by) or not trips
 
 
 # What happens to equity: money moves, or the price does.
@@ -119,9 +119,8 @@ def test_peak_is_the_highest_that_was_and_a_day_opens_as_the_last_one_ended(
         price = Decimal(each).scaleb(-2)
         state = apply(state, closed(at, BTC=str(price)))
         value = Fraction(price)
-        if at // DAY_MS != day:
-            opening = value if at % DAY_MS == 0 else last
-            day = at // DAY_MS
+        if -(-at // DAY_MS) != day:
+            opening, day = last, -(-at // DAY_MS)
         peak, last = max(peak, value), value
         assert [Fraction(amount) for amount in state.marks[:3]] == [value, opening, peak]
-        assert state.marks.day_ends == (day + 1) * DAY_MS
+        assert state.marks.day_ends == day * DAY_MS

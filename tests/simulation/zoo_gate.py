@@ -1,9 +1,11 @@
 """Bugs of the gate's limits: where they trip, what moves them, what they count, what lifts them."""
 
 from tests.simulation.zoo import Bug
+from tests.support.builders import START
 from tradebot.engine import apply, risk, sizing, track, valuation
 from tradebot.engine.controls import admission, amounts, holdings, losses, pace
 from tradebot.model.order import OrderStatus
+from tradebot.model.timeframe import DAY_MS
 from tradebot.runtime.carrying import Carrier
 from tradebot.runtime.session import Session
 
@@ -76,18 +78,57 @@ GATE_BUGS = (
     ),
     Bug(
         "a day opens with the candle after midnight",
-        ((track.marked, "equity if closed_at == midnight else marks.marked", "equity"),),
+        ((track.marked, "Marks(equity, marks.marked, peak", "Marks(equity, equity, peak"),),
         test=(_TRACK, "test_late_candle_of_yesterday_marks_today_and_opens_nothing"),
+    ),
+    Bug(
+        "a day's last candle is of the next one",
+        ((track.marked, "if closed_at <= marks.day_ends", "if closed_at < marks.day_ends"),),
+        test=(
+            _TRACK,
+            "test_day_ends_with_the_close_at_midnight_and_opens_with_the_last_mark",
+            START + DAY_MS,
+            "100",
+            START + DAY_MS,
+        ),
+    ),
+    Bug(
+        "a loss that the day's end shows keeps nobody out",
+        ((losses._day_until, "marks.day_ends + DAY_MS", "marks.day_ends"),),
+        test=(_LIMITS, "test_loss_of_the_last_hour_keeps_entries_out_of_the_day_that_begins"),
     ),
     Bug(
         "a person who resumes forgets the day's loss",
         ((track.resumed, "if trip.until != FOR_EVER", "if False"),),
-        test=(_TRACK, "test_person_who_lets_trading_go_on_arms_all_but_the_loss_of_the_day"),
+        test=(_TRACK, "test_lifted_halt_lifts_no_limit_which_waits_for_a_word_of_its_own"),
     ),
     Bug(
         "a person who resumes keeps the old peak",
-        ((apply._trading_state_changed, "(peak=state.marks.marked)", "()"),),
-        test=(_TRACK, "test_person_who_lets_trading_go_on_arms_all_but_the_loss_of_the_day"),
+        ((apply._lifted, "(peak=marks.marked)", "()"),),
+        test=(_TRACK, "test_lifted_halt_lifts_no_limit_which_waits_for_a_word_of_its_own"),
+    ),
+    Bug(
+        "a lifted halt lifts a drawdown",
+        ((apply._trading_state_changed, "state.trading is TradingState.HALTED", "False"),),
+        test=(_TRACK, "test_lifted_halt_lifts_no_limit_which_waits_for_a_word_of_its_own"),
+    ),
+    Bug(
+        "a pause and its resume forget the drawdown",
+        (
+            (apply._trading_state_changed, "ACTIVE and lasting", "ACTIVE"),
+            (apply._lifted, "if losses.DRAWDOWN in lasting", "if True"),
+        ),
+        test=(_TRACK, "test_lifted_limit_forgets_no_other_count"),
+    ),
+    Bug(
+        "a person who resumes forgets errors that had not tripped",
+        ((track.resumed, "0 if are_errors else track.errors", "0"),),
+        test=(_TRACK, "test_lifted_limit_forgets_no_other_count"),
+    ),
+    Bug(
+        "the entries of a day are forgotten over midnight",
+        ((losses._reached, "_max <= track.entries:", "_max <= track.entries_on(at):"),),
+        test=(_LIMITS, "test_entries_of_a_day_that_is_over_wait_for_a_person_too"),
     ),
     Bug(
         "the day's loss is lifted by nobody",
@@ -111,7 +152,7 @@ GATE_BUGS = (
     Bug(
         "a trip softens a halt",
         ((apply._limit_tripped, " and trading is TradingState.ACTIVE", ""),),
-        test=(_LIMITS, "test_trip_softens_no_halt"),
+        test=(f"{_LIMITS}_lifted", "test_trip_softens_no_halt"),
     ),
     Bug(
         "a trip is not on disk, and a restart forgets it",

@@ -4,7 +4,7 @@ Law: `apply` is history: it never refuses, never reads a clock, and the same eve
 same state. An event that contradicts the order table is our own bug and raises InvariantError.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from decimal import localcontext
 from typing import Any, cast
@@ -14,6 +14,7 @@ from tradebot.engine import apply_orders as orders
 from tradebot.engine import stage, track
 from tradebot.engine.booking import taken_out
 from tradebot.engine.commands import strictest
+from tradebot.engine.controls import losses
 from tradebot.engine.state import Feed, State
 from tradebot.engine.valuation import marked_equity
 from tradebot.model import event as ev
@@ -130,18 +131,33 @@ def _intent_refused(state: State, event: ev.IntentRefused) -> State:
 
 
 def _trading_state_changed(state: State, event: ev.TradingStateChanged) -> State:
-    if event.state is TradingState.ACTIVE:
-        # What waited for a person begins anew: what drawdown is measured from, too.
-        again = state.marks._replace(peak=state.marks.marked)
-        state = state._replace(marks=again, track=track.resumed(state.track))
+    trading = strictest(state.trading, event.state)
+    lasting = state.track.lasting()
+    if event.state is TradingState.ACTIVE and lasting:
+        if state.trading is TradingState.HALTED:
+            trading = TradingState.REDUCING  # The halt is lifted by it, and no limit.
+        else:
+            state = _lifted(state, lasting)
     return state._replace(
-        trading=strictest(state.trading, event.state),
+        trading=trading,
         commands=state.commands.with_trading(event.state, event.reason),
     )
 
 
+def _lifted(state: State, lasting: Collection[str]) -> State:
+    """Return the state after a person lifted limits: what each is measured from begins anew."""
+    marks = state.marks
+    if losses.DRAWDOWN in lasting:
+        marks = marks._replace(peak=marks.marked)
+    known = track.resumed(
+        state.track, are_errors=losses.ERRORS in lasting, are_entries=losses.ENTRIES in lasting
+    )
+    return state._replace(marks=marks, track=known)
+
+
 def _limit_tripped(state: State, event: ev.LimitTripped) -> State:
-    trip = track.Trip(event.until, event.limit, event.value, event.message)
+    day_ends = state.marks.day_ends
+    trip = track.Trip(event.until, event.limit, event.value, event.message, day_ends)
     trading = state.trading
     if event.until == track.FOR_EVER and trading is TradingState.ACTIVE:
         trading = TradingState.REDUCING

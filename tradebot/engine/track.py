@@ -22,12 +22,16 @@ PACE_MS = 3_600_000
 
 @dataclass(frozen=True, slots=True)
 class Trip:
-    """A limit that has tripped: no entry until `until` (UTC ms; 0 = until a person resumes)."""
+    """A limit that has tripped: no entry until `until` (UTC ms; 0 = until a person resumes).
+
+    `day_ends` is when the UTC day ended on which it tripped.
+    """
 
     until: int
     limit: Decimal
     value: Decimal
     message: str
+    day_ends: int = 0
 
     def is_active(self, now_ms: int) -> bool:
         """Return whether it still keeps entries out."""
@@ -54,7 +58,7 @@ class Marks(NamedTuple):
     """Equity as the limits on losses need it, in the quote coin; `day_ends` in UTC ms.
 
     `marked` is equity with positions at the last closes, `opening` what it was when the UTC day
-    began that ends at `day_ends`, `peak` its highest since trading was last resumed.
+    began that ends at `day_ends`, `peak` its highest since a drawdown was last lifted.
     """
 
     marked: Decimal = ZERO
@@ -86,6 +90,10 @@ class Track:
         """Return how many entries were intended on the UTC day of `time_ms`."""
         return self.entries if time_ms // DAY_MS == self.day else 0
 
+    def lasting(self) -> dict[str, Trip]:
+        """Return the trips that a person has to lift, by their control."""
+        return {name: trip for name, trip in self.trips.items() if trip.until == FOR_EVER}
+
 
 def begun(equity: Decimal) -> Marks:
     """Return the marks of a session that begins with this much."""
@@ -95,17 +103,15 @@ def begun(equity: Decimal) -> Marks:
 def marked(marks: Marks, equity: Decimal, closed_at: int) -> Marks:
     """Return the marks after candles that closed at `closed_at`.
 
-    A candle that closes at midnight gives the new day its opening; where that one is missing, it
-    is the last mark of the day before.
+    A candle that closes at midnight is the last of the day that ends, for it is of that day; the
+    next one opens with the last mark before it.
     """
     peak = equity if equity > marks.peak else marks.peak
-    if closed_at < marks.day_ends:
+    if closed_at <= marks.day_ends:
         if equity == marks.marked:
             return marks
         return Marks(equity, marks.opening, peak, marks.day_ends)
-    midnight = closed_at - closed_at % DAY_MS
-    opening = equity if closed_at == midnight else marks.marked
-    return Marks(equity, opening, peak, midnight + DAY_MS)
+    return Marks(equity, marks.marked, peak, closed_at + -closed_at % DAY_MS)
 
 
 def moved(marks: Marks, before: Decimal, after: Decimal) -> Marks:
@@ -177,10 +183,14 @@ def tripped(track: Track, control: str, trip: Trip) -> Track:
     return replace(track, trips={**track.trips, control: trip})
 
 
-def resumed(track: Track) -> Track:
-    """Return the track after a person let trading go on: what waited for that begins anew.
+def resumed(track: Track, *, are_errors: bool, are_entries: bool) -> Track:
+    """Return the track after a person lifted what waited for him: its count begins anew.
 
-    A loss of the day is not forgotten by it: that one ends with the day.
+    `are_errors`, `are_entries`: that count had tripped; no other begins anew. A loss of the day is
+    not forgotten: that one ends by itself.
     """
     trips = {name: trip for name, trip in track.trips.items() if trip.until != FOR_EVER}
-    return replace(track, entries=0, errors=0, trips=trips)
+    errors = 0 if are_errors else track.errors
+    return replace(
+        track, entries=0 if are_entries else track.entries, errors=errors, trips=trips
+    )

@@ -20,6 +20,7 @@ from tradebot.model.command import (
     CommandWord,
 )
 from tradebot.model.event import Event, TradingStateChanged
+from tradebot.model.money import plain
 from tradebot.ports import Clock
 from tradebot.runtime.settling import Books
 
@@ -106,11 +107,12 @@ class Obeyer:
             wanted = TradingState.REDUCING
         elif not is_lifted(command, state, may_lift_halt=self._may_lift_halt):
             return []
-        return [
-            TradingStateChanged(
-                at=at, state=wanted, reason=command.reason, details={"by": "operator"}
-            )
-        ]
+        changed = TradingStateChanged(
+            at=at, state=wanted, reason=command.reason, details={"by": "operator"}
+        )
+        # The first lifts the halt, which lifts no limit; the second lifts those.
+        is_twofold = state.trading is TradingState.HALTED and state.track.lasting()
+        return [changed, changed] if wanted is TradingState.ACTIVE and is_twofold else [changed]
 
 
 def is_lifted(command: Command, state: State, *, may_lift_halt: bool) -> bool:
@@ -131,8 +133,13 @@ def trading_answer(command: Command, before: State, *, may_lift_halt: bool = Fal
             text += "; trading is halted, and stays so"
         return Answer(CommandEnd.DONE, text)
     if is_lifted(command, before, may_lift_halt=may_lift_halt):
-        was = paused or ("it was halted" if is_halted else "a limit had tripped")
-        return Answer(CommandEnd.DONE, f"all trading goes on; it was held up: {was}")
+        was = ["it was halted"] if is_halted and not paused else [paused] if paused else []
+        was += [
+            f"a limit had tripped: {control}, {plain(trip.value)} where {plain(trip.limit)} is the "
+            "limit"
+            for control, trip in before.track.lasting().items()
+        ]
+        return Answer(CommandEnd.DONE, f"all trading goes on; it was held up: {'; '.join(was)}")
     if is_halted:
         text = "trading is halted; this bot ends, and the next one may trade"
         return Answer(CommandEnd.REFUSED, text)

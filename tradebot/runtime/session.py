@@ -153,7 +153,7 @@ class Session:
         # While neither has changed, what was not reached is not reached.
         if marks is not self._judged[0] or track is not self._judged[1]:
             self._judged = marks, track
-            if is_reached(self.state, self._rules, now):
+            if is_reached(self.state, self._rules):
                 self.record(newly_tripped(self.state, self._rules, at=now))
         return contiguous
 
@@ -315,11 +315,13 @@ class Session:
 
         What only reduces, by a person's word or a tripped limit, waits for a word of its own.
         """
-        if self.state.trading is TradingState.HALTED:
-            paused = self.state.commands.paused
-            self._set_trading(TradingState.ACTIVE, reason)
-            if paused:
-                self._set_trading(TradingState.REDUCING, paused)
+        if self.state.trading is not TradingState.HALTED:
+            return
+        now, paused = self._clock.now_ms(), self.state.commands.paused
+        words = [(TradingState.ACTIVE, reason)]
+        words += [(TradingState.REDUCING, paused)] if paused else []
+        # One append: no death comes between the lifted halt and the pause that stays.
+        self.record([ev.TradingStateChanged(at=now, state=each, reason=why) for each, why in words])
 
     def _set_trading(self, trading: TradingState, reason: str) -> None:
         if self.state.trading is not trading:

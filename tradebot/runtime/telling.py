@@ -68,8 +68,9 @@ def news(event: ev.Event, state: State) -> News | None:
             text = f"real money without {event.code}: {event.sentence} ({event.reason})"
             return News(event.at, AlertLevel.WARNING, "lifecycle", text)
         case ev.TradingStateChanged():
-            text = f"trading is {event.state.value.upper()}: {event.reason}"
-            return News(event.at, TRADING_LEVELS[event.state], "lifecycle", text)
+            # Not what was asked for: a lifted halt lifts no limit, and no pause softens a halt.
+            text = f"trading is {state.trading.value.upper()}: {event.reason}"
+            return News(event.at, TRADING_LEVELS[state.trading], "lifecycle", text)
         case ev.JournalMoved(before=before) if before:
             text = "this journal was moved or copied; if the other copy still runs, stop it"
             return News(event.at, AlertLevel.WARNING, "lifecycle", text)

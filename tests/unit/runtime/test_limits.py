@@ -1,4 +1,4 @@
-"""Limits in a session: what a trip keeps out and what it lets go on, and what lifts it."""
+"""Limits in a session: what a trip keeps out, and what it lets go on."""
 
 from pathlib import Path
 
@@ -7,70 +7,23 @@ import pytest
 from tests.support.bot import FLAT, LONG, Bot
 from tests.support.builders import BTC, ETH, HOUR, START, candle, d, rules
 from tests.support.commanded import Commanded
-from tradebot.engine.apply import fold
-from tradebot.engine.settings import Pace, Rules
+from tests.support.limited import entries, held, refusals, restarted, trips
+from tradebot.engine.settings import Pace
 from tradebot.errors import JournalError
 from tradebot.model import event as ev
 from tradebot.model.account import TradingState
 from tradebot.model.command import CommandEnd
 from tradebot.model.order import Leg, OrderStatus
 from tradebot.model.timeframe import DAY_MS
-from tradebot.runtime.session import Session
 
-ACTIVE, REDUCING, HALTED = TradingState.ACTIVE, TradingState.REDUCING, TradingState.HALTED
+ACTIVE, REDUCING = TradingState.ACTIVE, TradingState.REDUCING
 MIDNIGHT = START + DAY_MS
-# A half of 1000 is bought: at 94 it is 970 that are left, at 60 they are 800.
+# A half of 1000 is bought: at 94 it is 970 that are left.
 DAILY = rules(fraction_ppm=500_000, daily_loss_ppm_max=30_000)
-DRAWDOWN = rules(fraction_ppm=500_000, drawdown_ppm_max=200_000)
 LOST = (
     "equity 970 is 30 under the day's opening 1000, the limit is 30; "
     "no entries until 2024-01-02T00:00:00Z"
 )
-
-
-def held(by: Rules, *script: str) -> Bot:
-    """Return a bot that holds 5 BTC at 100, and knows of another market."""
-    bot = Bot(*script, by=by, markets=2)
-    bot.step()
-    assert bot.state.positions[BTC].quantity == 5
-    bot.diary.clear()
-    return bot
-
-
-def restarted(bot: Bot) -> Bot:
-    """Let another life of the bot begin, from its journal alone."""
-    state = fold(bot.journal.kept)
-    assert state == bot.state
-    bot.session = Session(
-        state,
-        rules=bot.rules,
-        broker=bot.broker,
-        journal=bot.journal,
-        clock=bot.clock,
-        latch=bot.latch,
-        tokens=bot.tokens,
-        tell=lambda event, after: None,
-        window_ms=5000,
-    )
-    return bot
-
-
-def trips(bot: Bot) -> list[tuple[str, int]]:
-    """Return control and end of every trip in the journal."""
-    told = (each for each in bot.journal.kept if isinstance(each, ev.LimitTripped))
-    return [(each.control, each.until) for each in told]
-
-
-def refusals(bot: Bot) -> list[tuple[str, str]]:
-    """Return market and control of every refusal in the journal."""
-    told = (each for each in bot.journal.kept if isinstance(each, ev.IntentRefused))
-    return [(each.market, each.control) for each in told]
-
-
-def entries(bot: Bot) -> list[str]:
-    """Return the market of every entry in the journal."""
-    told = (each for each in bot.journal.kept if isinstance(each, ev.OrderIntended))
-    return [each.market for each in told if each.leg is Leg.ENTRY]
 
 
 # --- the day's loss -----------------------------------------------------------------------------
@@ -162,6 +115,30 @@ def test_new_day_has_its_own_loss() -> None:
     assert trips(bot)[1:] == [("daily_loss_fraction_max", MIDNIGHT + DAY_MS)]
 
 
+def test_loss_of_the_last_hour_keeps_entries_out_of_the_day_that_begins() -> None:
+    """Symptom: an hour that lost 10 % before each midnight never tripped a limit of 3 %."""
+    bot = held(DAILY)
+    bot.step_all("94 10", FLAT, hour=24)
+    assert trips(bot) == [("daily_loss_fraction_max", MIDNIGHT + DAY_MS)]
+    for hour in range(25, 48):
+        bot.step_all("94 10", LONG, hour)
+    assert entries(bot) == [BTC]
+    assert refusals(bot) == [(BTC, "daily_loss_fraction_max"), (ETH, "daily_loss_fraction_max")]
+    bot.step_all("94 10", LONG, hour=48)
+    assert sorted(entries(bot)) == [BTC, BTC, ETH]
+
+
+def test_candles_of_a_day_are_bound_by_its_loss() -> None:
+    """Symptom: candles of a day lost 64 %, and none of their days ever tripped."""
+    bot = held(DAILY)
+    for hour, close in ((24, "94"), (25, "94"), (48, "88"), (49, "88"), (72, "88")):
+        bot.step_all(f"{close} 10", LONG, hour)
+        assert entries(bot) == [BTC]
+    assert [until for _, until in trips(bot)] == [MIDNIGHT + DAY_MS, MIDNIGHT + 2 * DAY_MS]
+    bot.step_all("88 10", LONG, hour=73)
+    assert entries(bot) == [BTC, ETH]
+
+
 def test_missed_candles_trip_too() -> None:
     bot = held(DAILY)
     closed_at = START + 2 * HOUR
@@ -220,64 +197,6 @@ def test_limit_entry_that_rests_is_cancelled_by_a_trip() -> None:
     assert len(entries(bot)) == 2
 
 
-# --- drawdown -----------------------------------------------------------------------------------
-
-
-def drawn_down(tmp_path: Path) -> Commanded:
-    """Return a bot that has lost a fifth."""
-    bot = held(DRAWDOWN)
-    bot.step_all("60 10", LONG, hour=2)
-    assert trips(bot) == [("drawdown_fraction_max", 0)]
-    assert bot.state.trading is REDUCING
-    return Commanded(bot, DRAWDOWN, tmp_path / "commands")
-
-
-def test_drawdown_is_lifted_by_a_person_alone(tmp_path: Path) -> None:
-    place = drawn_down(tmp_path)
-    bot = place.bot
-    # Neither midnight lifts it, nor a price that comes back, nor a restart.
-    bot.step_all("100 10", LONG, hour=24)
-    bot.step_all("100 10", LONG, hour=50)
-    restarted(bot).session.reactivate("the next start")
-    bot.step_all("100 10", LONG, hour=51)
-    assert entries(bot) == [BTC]
-    bot.step_all("60 10", LONG, hour=52)
-    place.revive()
-    assert place.say("resume").end is CommandEnd.DONE
-    assert bot.state.trading is ACTIVE
-    bot.step_all("60 10", LONG, hour=53)
-    assert entries(bot) == [BTC, ETH], "it is measured from where he resumed"
-    assert len(trips(bot)) == 1
-
-
-def test_drawdown_trips_anew_after_it_was_lifted(tmp_path: Path) -> None:
-    place = drawn_down(tmp_path)
-    assert place.say("resume").end is CommandEnd.DONE
-    # From 800 a fifth is 160: 5 BTC lose it at 28.
-    place.bot.step_all("29 10", FLAT, hour=3)
-    assert len(trips(place.bot)) == 1
-    (tmp_path / "again").mkdir()
-    again = drawn_down(tmp_path / "again")
-    assert again.say("resume").end is CommandEnd.DONE
-    again.bot.step("28", LONG, hour=3)
-    assert len(trips(again.bot)) == 2
-    assert again.bot.state.trading is REDUCING
-
-
-def test_exits_go_on_in_a_drawdown(tmp_path: Path) -> None:
-    bot = drawn_down(tmp_path).bot
-    bot.step_all("60 10", FLAT, hour=3)
-    assert bot.state.positions[BTC].quantity == 0
-
-
-def test_trip_softens_no_halt() -> None:
-    bot = held(DRAWDOWN)
-    bot.session.halt("the emergency stop is latched")
-    bot.step_all("60 10", LONG, hour=2)
-    assert trips(bot) == [("drawdown_fraction_max", 0)]
-    assert bot.state.trading is HALTED
-
-
 # --- errors and entries -------------------------------------------------------------------------
 
 
@@ -312,6 +231,18 @@ def test_order_that_the_exchange_takes_ends_the_row() -> None:
     for hour in range(6, 10):
         bot.step("100", FLAT, hour)
     assert (trips(bot), bot.state.track.errors) == ([], 4)
+
+
+def test_entries_of_a_day_that_is_over_wait_for_a_person_too() -> None:
+    """Symptom: the count that was reached in a day's last hour was forgotten over midnight."""
+    bot = Bot(by=rules(pace=Pace(entries_per_day_max=2)))
+    for hour in (20, 21, 22):
+        bot.step("100", FLAT if hour == 21 else LONG, hour)
+    assert len(entries(bot)) == 2
+    for hour in (24, 25, 26):
+        bot.step("100", FLAT if hour == 24 else LONG, hour)
+    assert len(entries(bot)) == 2
+    assert trips(bot) == [("entries_per_day_max", 0)]
 
 
 def test_so_many_entries_a_day_and_no_more() -> None:

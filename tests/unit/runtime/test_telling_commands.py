@@ -3,6 +3,7 @@
 import pytest
 
 from tests.support.builders import state_with
+from tradebot.engine.apply import apply
 from tradebot.model import event as ev
 from tradebot.model.account import TradingState
 from tradebot.model.command import CommandEnd, CommandEnded, CommandRefused
@@ -33,6 +34,15 @@ def test_rubbish_is_named_without_its_control_characters() -> None:
     ],
 )
 def test_a_pause_is_less_than_a_halt(state: TradingState, level: AlertLevel) -> None:
-    told = news(ev.TradingStateChanged(at=1, state=state, reason="x"), state_with())
+    changed = ev.TradingStateChanged(at=1, state=state, reason="x")
+    told = news(changed, apply(state_with(), changed))
     assert told is not None
-    assert told.level is level
+    assert (told.level, told.text) == (level, f"trading is {state.value.upper()}: x")
+
+
+def test_what_is_told_of_trading_is_what_came_of_it() -> None:
+    """Symptom: a lifted halt was told as ACTIVE where a tripped limit let only exits through."""
+    paused = ev.TradingStateChanged(at=1, state=TradingState.REDUCING, reason="lunch")
+    told = news(paused, apply(state_with(trading=TradingState.HALTED), paused))
+    assert told is not None
+    assert (told.level, told.text) == (AlertLevel.CRITICAL, "trading is HALTED: lunch")

@@ -1,7 +1,8 @@
 """Loss of the day and drawdown: where they have reached their limits, and what trips for good.
 
 Law: both are measured on equity with open positions marked at the last closes, and a limit trips at
-its value: not a unit before, and not a unit after.
+its value: not a unit before, and not a unit after. The candle that closes at midnight is the last
+of its day: a loss that only it shows keeps entries out of the day that begins.
 """
 
 from collections.abc import Iterator
@@ -12,11 +13,11 @@ from tradebot.engine.controls.refusal import refused
 from tradebot.engine.rules.limits import loss_floor
 from tradebot.engine.settings import Rules
 from tradebot.engine.state import State
-from tradebot.engine.track import FOR_EVER, Track
+from tradebot.engine.track import FOR_EVER, Marks
 from tradebot.model.event import LimitTripped
 from tradebot.model.money import MONEY_CONTEXT, PPM, decimals_of, from_units, plain, to_units
 from tradebot.model.order import Intent, Refused
-from tradebot.model.timeframe import format_time
+from tradebot.model.timeframe import DAY_MS, format_time
 
 MILLION = Decimal(PPM)
 DAILY_LOSS, DRAWDOWN = "daily_loss_fraction_max", "drawdown_fraction_max"
@@ -35,10 +36,10 @@ def floor_of(before: Decimal, marked: Decimal, loss_ppm: int) -> Decimal:
 
 def newly_tripped(state: State, rules: Rules, *, at: int) -> list[LimitTripped]:
     """Return the limits that have been reached, and have not been told of yet."""
-    if not is_reached(state, rules, at):
+    if not is_reached(state, rules):
         return []
     reached = _reached(state, rules, at)
-    return [trip for trip in reached if not _is_known(state.track, trip)]
+    return [trip for trip in reached if not _is_known(state, trip)]
 
 
 @cache
@@ -46,7 +47,7 @@ def _kept(loss_ppm: int) -> Decimal:
     return Decimal(PPM - loss_ppm)
 
 
-def is_reached(state: State, rules: Rules, at: int) -> bool:
+def is_reached(state: State, rules: Rules) -> bool:
     """Return whether any limit has been reached. Asked at every candle: as a rule none has."""
     marks, track, pace = state.marks, state.track, rules.pace
     multiply = MONEY_CONTEXT.multiply
@@ -57,22 +58,31 @@ def is_reached(state: State, rules: Rules, at: int) -> bool:
         left <= multiply(marks.opening, _kept(rules.daily_loss_ppm_max))
         or left <= multiply(marks.peak, _kept(rules.drawdown_ppm_max))
         or 0 < pace.errors_in_a_row_max <= track.errors
-        or (
-            0 < pace.entries_per_day_max <= track.entries
-            and pace.entries_per_day_max <= track.entries_on(at)
-        )
+        or 0 < pace.entries_per_day_max <= track.entries
     )
 
 
-def _is_known(track: Track, trip: LimitTripped) -> bool:
-    known = track.trips.get(trip.control)
-    return known is not None and known.until == trip.until
+def _is_known(state: State, trip: LimitTripped) -> bool:
+    """Return whether it was told before: a loss of the day, on this very day."""
+    known = state.track.trips.get(trip.control)
+    if known is None:
+        return False
+    return known.until == FOR_EVER or known.day_ends == state.marks.day_ends
+
+
+def _day_until(marks: Marks, latest: int) -> int:
+    """Return until when a loss of the day keeps entries out; `latest` is the newest close.
+
+    What only the day's last close shows would keep out none: then it is for the day that begins.
+    """
+    return marks.day_ends if latest < marks.day_ends else marks.day_ends + DAY_MS
 
 
 def _reached(state: State, rules: Rules, at: int) -> Iterator[LimitTripped]:
     marks, track = state.marks, state.track
+    day_until = _day_until(marks, state.feed.latest)
     for control, before, ppm, until, what in (
-        (DAILY_LOSS, marks.opening, rules.daily_loss_ppm_max, marks.day_ends, "the day's opening"),
+        (DAILY_LOSS, marks.opening, rules.daily_loss_ppm_max, day_until, "the day's opening"),
         (DRAWDOWN, marks.peak, rules.drawdown_ppm_max, FOR_EVER, "its peak"),
     ):
         floor = floor_of(before, marks.marked, ppm)
@@ -98,9 +108,11 @@ def _reached(state: State, rules: Rules, at: int) -> Iterator[LimitTripped]:
             track.errors,
             "orders in a row were rejected or got no proof",
         )
-    entries = track.entries_on(at)
-    if 0 < pace.entries_per_day_max <= entries:
-        yield _counted(at, ENTRIES, pace.entries_per_day_max, entries, "entries were made today")
+    if 0 < pace.entries_per_day_max <= track.entries:
+        # Also where the day is over: a person has to look at it.
+        yield _counted(
+            at, ENTRIES, pace.entries_per_day_max, track.entries, "entries were made on one day"
+        )
 
 
 def _counted(at: int, control: str, limit: int, value: int, what: str) -> LimitTripped:

@@ -4,29 +4,21 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.builders import BTC, HOUR, START, d, intent, position, rules, state_with
+from tests.support.builders import BTC, d, intent, position, rules, state_with
 from tests.support.gated import PASSES, Told, asked
+from tests.support.losses import MIDNIGHT, NOW, marks, told, tripped
 from tradebot.engine.apply import apply
 from tradebot.engine.controls.losses import RESUME, is_reached, newly_tripped
-from tradebot.engine.settings import Pace, Rules
+from tradebot.engine.settings import Pace
 from tradebot.engine.state import State
 from tradebot.engine.track import FOR_EVER, Marks, Trip
 from tradebot.model import event as ev
 from tradebot.model.account import TradingState
-from tradebot.model.event import LimitTripped
-from tradebot.model.money import plain
 from tradebot.model.timeframe import DAY_MS
 
-NOW, MIDNIGHT = START + HOUR, START + DAY_MS
 BUY, SELL = "buy 0.06 BTC @ 100", "sell 1 BTC @ 100"
 DAY_LIMIT, PEAK_LIMIT = rules(daily_loss_ppm_max=30_000), rules(drawdown_ppm_max=200_000)
 UNTIL_MIDNIGHT = "no entries until 2024-01-02T00:00:00Z"
-
-
-def marks(marked: str, *, opening: str = "1000", peak: str = "1000") -> State:
-    """Return a state of so much equity, which the day began with, and which was the most."""
-    held = state_with(positions={BTC: position("1 @ 100")})
-    return held._replace(marks=Marks(d(marked), d(opening), d(peak), MIDNIGHT))
 
 
 def counted(*, errors: int = 0, entries: int = 0) -> State:
@@ -34,20 +26,6 @@ def counted(*, errors: int = 0, entries: int = 0) -> State:
     state = state_with(positions={BTC: position("1 @ 100")})
     track = replace(state.track, errors=errors, entries=entries, day=NOW // DAY_MS)
     return state._replace(track=track)
-
-
-def tripped(state: State, by: Rules, at: int = NOW) -> list[tuple[str, str, str, int]]:
-    """Return control, limit, value and end of what has tripped."""
-    found = newly_tripped(state, by, at=at)
-    assert {each.at for each in found} <= {at}
-    return [(each.control, plain(each.limit), plain(each.value), each.until) for each in found]
-
-
-def told(state: State, trips: list[LimitTripped]) -> State:
-    """Return the state that was told of the trips."""
-    for trip in trips:
-        state = apply(state, trip)
-    return state
 
 
 # --- the day's loss -----------------------------------------------------------------------------
@@ -212,7 +190,7 @@ def test_errors_in_a_row_trip_at_their_count(count: int, ruling: Told) -> None:
                 "entries_per_day_max",
                 "20",
                 "20",
-                f"BTC/USDT: 20 entries were made today, the limit is 20; {RESUME}",
+                f"BTC/USDT: 20 entries were made on one day, the limit is 20; {RESUME}",
             ),
         ),
         (
@@ -221,7 +199,7 @@ def test_errors_in_a_row_trip_at_their_count(count: int, ruling: Told) -> None:
                 "entries_per_day_max",
                 "20",
                 "21",
-                f"BTC/USDT: 21 entries were made today, the limit is 20; {RESUME}",
+                f"BTC/USDT: 21 entries were made on one day, the limit is 20; {RESUME}",
             ),
         ),
     ],
@@ -231,7 +209,9 @@ def test_entries_of_a_day_trip_at_their_count(count: int, ruling: Told) -> None:
     assert asked(state, BUY, by) == ruling
     assert asked(state, SELL, by) == PASSES
     assert [trip[3] for trip in tripped(state, by)] == [FOR_EVER] * bool(ruling)
-    assert tripped(state, by, at=MIDNIGHT) == [], "another day"
+    assert [trip[1:3] for trip in tripped(state, by, at=MIDNIGHT)] == [("20", str(count))] * bool(
+        ruling
+    ), "the day's end hides none of them"
     assert asked(state, BUY, rules(pace=Pace(entries_per_day_max=0))) == PASSES
 
 
@@ -246,7 +226,7 @@ def test_entries_of_a_day_trip_at_their_count(count: int, ruling: Told) -> None:
         (counted(errors=4, entries=19), NOW, False),
         (counted(errors=5), NOW, True),
         (counted(entries=20), NOW, True),
-        (counted(entries=20), MIDNIGHT, False),
+        (counted(entries=20), MIDNIGHT, True),
     ],
 )
 def test_most_candles_are_asked_no_more_than_whether_anything_was_reached(
@@ -254,14 +234,14 @@ def test_most_candles_are_asked_no_more_than_whether_anything_was_reached(
 ) -> None:
     pace = Pace(errors_in_a_row_max=5, entries_per_day_max=20)
     by = rules(daily_loss_ppm_max=30_000, drawdown_ppm_max=200_000, pace=pace)
-    assert is_reached(state, by, at) is is_so
+    assert is_reached(state, by) is is_so
     assert bool(tripped(state, by, at)) is is_so
-    assert not is_reached(counted(), rules(), NOW), "limits that are off are not reached by none"
+    assert not is_reached(counted(), rules()), "limits that are off are not reached by none"
     for once, one in (
         (counted(errors=1), Pace(errors_in_a_row_max=1)),
         (counted(entries=1), Pace(entries_per_day_max=1)),
     ):
-        assert is_reached(once, rules(pace=one), NOW)
+        assert is_reached(once, rules(pace=one))
 
 
 def test_all_that_tripped_is_told_in_one_order() -> None:
@@ -314,17 +294,6 @@ def test_trip_for_good_never_softens_the_state_of_trading(now: TradingState) -> 
     state = told(state, newly_tripped(state, PEAK_LIMIT, at=NOW))
     is_active = now is TradingState.ACTIVE
     assert state.trading is (TradingState.REDUCING if is_active else now)
-
-
-@pytest.mark.parametrize(
-    ("at", "is_refused"), [(MIDNIGHT - 1, True), (MIDNIGHT, False), (MIDNIGHT + 1, False)]
-)
-def test_loss_of_a_day_that_nobody_told_of_ends_with_it(at: int, is_refused: bool) -> None:
-    """Where the candle at midnight is missing, the day's marks are the old ones for a moment."""
-    wanted = intent(BUY, closed_at=at)
-    assert bool(asked(marks("970"), wanted, DAY_LIMIT)) is is_refused
-    known = told(marks("970"), newly_tripped(marks("970"), DAY_LIMIT, at=NOW))
-    assert bool(asked(known, wanted, DAY_LIMIT)) is is_refused
 
 
 def test_known_trip_is_named_before_one_that_nobody_told_of() -> None:
