@@ -1,4 +1,4 @@
-"""The ways a message reaches the owner: Slack, e-mail, the console, a file.
+"""The ways a message reaches the owner: Slack, Telegram, e-mail, the console, a file.
 
 Law: every wait in `deliver` has a time-out, and no error text holds a credential, nor an address
 that is one.
@@ -6,9 +6,10 @@ that is one.
 
 import json
 import os
+import re
 import smtplib
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
@@ -29,6 +30,9 @@ _CONNECT_SECONDS: Final = 3
 _ANSWER_SECONDS: Final = 5.0
 _FILE_SIZE_MAX: Final = 5 * 1024 * 1024
 _SUBJECT_LENGTH_MAX: Final = 120
+_TELEGRAM_LENGTH_MAX: Final = 4096
+_BOT_TOKEN: Final = re.compile(r"\d{1,20}:[\w-]{6,100}", re.ASCII)
+_CHAT: Final = re.compile(r"-?\d{1,20}|@\w{4,40}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,33 +79,104 @@ class SlackChannel:
 
     def deliver(self, message: Message) -> None:
         """Post one message. Raises TradebotError when Slack does not take it."""
-        # Imported here: every command reads the alert settings, few send an alert.
-        import requests
+        problem = _posted(
+            self.name,
+            self._url,
+            {"text": _slack_text(message.text), "mrkdwn": False},
+            allowed=self._allowed,
+            is_local=self._is_local,
+            answer_seconds=self._answer_seconds,
+        )
+        if problem:
+            raise TradebotError(problem, "check the webhook: tradebot keys rotate slack")
 
-        with checked_requests(self._allowed) as session:
-            # A proxy from the environment has no business with our own machine.
-            session.trust_env = not self._is_local
-            try:
-                with session.post(
-                    self._url.reveal(),
-                    json={"text": _slack_text(message.text), "mrkdwn": False},
-                    timeout=(_CONNECT_SECONDS, self._answer_seconds),
-                    allow_redirects=False,
-                    stream=True,
-                ) as answer:
-                    if answer.status_code == requests.codes.ok:
-                        return
-                    said: bytes = next(answer.iter_content(200), b"")
-                    words = plain_text(said.decode("ascii", "replace"))
-                    problem = f"slack answered {answer.status_code}: {words}"
-            # The exceptions of requests carry the URL, which is the credential.
-            except requests.Timeout:
-                problem = f"slack did not answer within {self._answer_seconds:g} s"
-            except requests.exceptions.SSLError:
-                problem = "slack's certificate is not trusted"
-            except (requests.RequestException, OSError, ValueError) as error:
-                problem = f"slack cannot be reached: {type(error).__name__}"
-        raise TradebotError(problem, "check the webhook: tradebot keys add slack")
+
+class TelegramChannel:
+    """A Telegram bot that writes to one chat. Raises ConfigError for what is no token or chat.
+
+    `server` is another than Telegram's own: https, or this machine.
+    """
+
+    name = "telegram"
+
+    def __init__(
+        self,
+        bot_token: Secret,
+        chat_id: str,
+        *,
+        server: str = "https://api.telegram.org",
+        answer_seconds: float = _ANSWER_SECONDS,
+    ) -> None:
+        if not _BOT_TOKEN.fullmatch(bot_token.reveal()):
+            raise ConfigError(
+                "telegram: the bot token is not one", "@BotFather tells it: 123456789:AA..."
+            )
+        if not _CHAT.fullmatch(chat_id):
+            raise ConfigError(
+                f"telegram: {plain_text(chat_id)!r} is not a chat",
+                "write its number, such as 123456789 or -1001234567890, or @name for a channel",
+            )
+        self._url = Secret(f"{server}/bot{bot_token.reveal()}/sendMessage")
+        self._chat_id = chat_id
+        self._answer_seconds = answer_seconds
+        self._is_local = is_loopback(urlsplit(server).hostname or "")
+        self._allowed = AllowedHosts([server])
+
+    def deliver(self, message: Message) -> None:
+        """Post one message. Raises TradebotError when Telegram does not take it."""
+        # It counts in UTF-16; without a parse mode nothing in the text is read as markup.
+        cut = message.text.encode("utf-16-le", "replace")[: 2 * _TELEGRAM_LENGTH_MAX]
+        text = cut.decode("utf-16-le", "ignore")
+        problem = _posted(
+            self.name,
+            self._url,
+            {"chat_id": self._chat_id, "text": text, "link_preview_options": {"is_disabled": True}},
+            allowed=self._allowed,
+            is_local=self._is_local,
+            answer_seconds=self._answer_seconds,
+        )
+        if problem:
+            raise TradebotError(
+                problem, "check the bot and its chat: tradebot keys rotate telegram"
+            )
+
+
+def _posted(
+    name: str,
+    url: Secret,
+    content: Mapping[str, object],
+    *,
+    allowed: AllowedHosts,
+    is_local: bool,
+    answer_seconds: float,
+) -> str:
+    """Post JSON; return what went wrong in words, "" = it was taken."""
+    # Imported here: every command reads the alert settings, few send an alert.
+    import requests
+
+    with checked_requests(allowed) as session:
+        # A proxy from the environment has no business with our own machine.
+        session.trust_env = not is_local
+        try:
+            with session.post(
+                url.reveal(),
+                json=content,
+                timeout=(_CONNECT_SECONDS, answer_seconds),
+                allow_redirects=False,
+                stream=True,
+            ) as answer:
+                if answer.status_code == requests.codes.ok:
+                    return ""
+                said: bytes = next(answer.iter_content(200), b"")
+                words = plain_text(said.decode("ascii", "replace"))
+                return f"{name} answered {answer.status_code}: {words}"
+        # The exceptions of requests carry the URL, which is the credential.
+        except requests.Timeout:
+            return f"{name} did not answer within {answer_seconds:g} s"
+        except requests.exceptions.SSLError:
+            return f"{name}'s certificate is not trusted"
+        except (requests.RequestException, OSError, ValueError) as error:
+            return f"{name} cannot be reached: {type(error).__name__}"
 
 
 class EmailChannel:

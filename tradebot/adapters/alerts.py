@@ -20,6 +20,7 @@ from tradebot.adapters.alert_channels import (
     FileChannel,
     Message,
     SlackChannel,
+    TelegramChannel,
 )
 from tradebot.adapters.alert_throttle import Throttle
 from tradebot.adapters.clock import WallClock
@@ -30,11 +31,11 @@ from tradebot.ports import AlertLevel, Clock
 if TYPE_CHECKING:
     from tradebot.adapters.keystore import Keystore
 
-CHANNELS: Final = ("slack", "email", "console", "file")
+CHANNELS: Final = ("slack", "telegram", "email", "console", "file")
 KINDS: Final = ("order", "fill", "stop", "error", "lifecycle", "daily_summary")
 FILE_NAME: Final = "alerts.jsonl"
 # Channels whose credentials are in the keystore, in the slot alerts/NAME.
-CHANNELS_WITH_KEYS: Final = frozenset({"slack", "email"})
+CHANNELS_WITH_KEYS: Final = frozenset({"slack", "telegram", "email"})
 _QUEUE_SIZE_MAX: Final = 1000
 _POLL_SECONDS: Final = 1.0
 
@@ -211,6 +212,9 @@ def channels_from(
             case "slack":
                 fields = _credentials(keystore, name, ("webhook_url",))
                 channels.append(SlackChannel(fields["webhook_url"]))
+            case "telegram":
+                fields = _credentials(keystore, name, TELEGRAM_FIELDS)
+                channels.append(TelegramChannel(fields["bot_token"], fields["chat_id"].reveal()))
             case "email":
                 channels.append(email_from(_credentials(keystore, name, EMAIL_FIELDS), settings))
             case _:
@@ -220,6 +224,7 @@ def channels_from(
     return channels
 
 
+TELEGRAM_FIELDS: Final = ("bot_token", "chat_id")
 EMAIL_FIELDS: Final = ("host", "port", "security", "username", "password", "sender", "recipients")
 
 

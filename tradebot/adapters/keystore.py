@@ -46,7 +46,9 @@ from tradebot.errors import KeystoreError
 from tradebot.ports import Clock
 
 # Fields that say where and to whom, not what is secret: masking a port would mask numbers in logs.
-OPEN_FIELDS: Final = frozenset({"host", "port", "security", "username", "sender", "recipients"})
+OPEN_FIELDS: Final = frozenset(
+    {"host", "port", "security", "username", "sender", "recipients", "chat_id"}
+)
 PASSPHRASE_LENGTH_MIN: Final = 8
 _LOCK_SECONDS: Final = 10
 _DERIVED_BYTES: Final = 32

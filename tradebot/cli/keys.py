@@ -23,7 +23,9 @@ app = typer.Typer(
 
 SCHEMA = "tradebot.keys/1"
 
-Name = Annotated[str, typer.Argument(help="An exchange such as binance, or slack, or email.")]
+Name = Annotated[
+    str, typer.Argument(help="An exchange such as binance, or slack, telegram, email.")
+]
 Testnet = Annotated[bool, typer.Option("--testnet", help="The key is for the test network.")]
 Live = Annotated[bool, typer.Option("--live", help="The key is for real money.")]
 Account = Annotated[str, typer.Option(help="Your name for the account at the exchange.")]
@@ -56,8 +58,9 @@ def add(
     The exchange is asked what it may do: one that may withdraw or transfer is not saved.
 
     The fields, in order: api_key, secret (and passphrase, where the exchange has one); slack:
-    webhook_url; email: host, port, security (starttls, tls or none), username, password, sender,
-    recipients (separated by commas). A secret in PEM may have several lines.
+    webhook_url; telegram: bot_token, chat_id; email: host, port, security (starttls, tls or none),
+    username, password, sender, recipients (separated by commas). A secret in PEM may have several
+    lines.
     """
     from tradebot.cli.prompt import standard_input
     from tradebot.runtime.keys import add_key, slot_for

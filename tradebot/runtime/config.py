@@ -153,7 +153,7 @@ class SandboxSection(Section):
 class AlertsSection(Section):
     """Which channels tell the owner, and of what. Credentials live in the keystore."""
 
-    channels: tuple[Literal["slack", "email"], ...] = ()
+    channels: tuple[Literal["slack", "telegram", "email"], ...] = ()
     kinds: tuple[Literal["order", "fill", "stop", "error", "lifecycle"], ...] = (
         "fill",
         "stop",

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final, TextIO
 
-from tradebot.adapters.alert_channels import SlackChannel
-from tradebot.adapters.alerts import EMAIL_FIELDS, AlertSettings, email_from
+from tradebot.adapters.alert_channels import SlackChannel, TelegramChannel
+from tradebot.adapters.alerts import EMAIL_FIELDS, TELEGRAM_FIELDS, AlertSettings, email_from
 from tradebot.adapters.files import read_private
 from tradebot.adapters.keystore import OPEN_FIELDS
 from tradebot.adapters.keystore_file import ALERTS, Slot
@@ -21,7 +21,11 @@ from tradebot.words import nearest
 # The prompt: a label and whether what is typed stays hidden -> the text.
 Ask = Callable[[str, bool], str]
 
-ALERT_FIELDS: Final = {"slack": ("webhook_url",), "email": EMAIL_FIELDS}
+ALERT_FIELDS: Final = {
+    "slack": ("webhook_url",),
+    "telegram": TELEGRAM_FIELDS,
+    "email": EMAIL_FIELDS,
+}
 # ccxt's name of a credential -> ours, and the other names that key files use for it.
 _NAMES: Final = {
     "apiKey": ("api_key", "name"),
@@ -53,7 +57,7 @@ def credential_names(slot: Slot) -> tuple[str, ...]:
         close = nearest(slot.exchange, [*ccxt.exchanges, *ALERT_FIELDS])
         raise UsageError(
             f"{slot.exchange!r} is neither an exchange nor an alert channel",
-            f"did you mean {close}?" if close else "try binance, slack or email",
+            f"did you mean {close}?" if close else "try binance, slack, telegram or email",
         )
     required = getattr(ccxt, slot.exchange)().requiredCredentials
     return tuple(_NAMES[name][0] for name, is_required in required.items() if is_required)
@@ -181,6 +185,8 @@ def _check_fields(slot: Slot, fields: dict[str, Secret]) -> None:
     try:
         if slot == Slot(ALERTS, ALERTS, "slack"):
             SlackChannel(fields["webhook_url"])
+        elif slot == Slot(ALERTS, ALERTS, "telegram"):
+            TelegramChannel(fields["bot_token"], fields["chat_id"].reveal())
         elif slot == Slot(ALERTS, ALERTS, "email"):
             email_from(fields, AlertSettings())
     except ConfigError as error:

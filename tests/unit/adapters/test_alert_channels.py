@@ -64,7 +64,7 @@ def test_a_deleted_webhook_is_an_error_in_slacks_words() -> None:
     with webhook(status=404, answer=b"no_service\x1b[31m") as hook:
         error = failure(SlackChannel(Secret(hook.url)))
     assert error.message == "slack answered 404: no_service"
-    assert error.hint == "check the webhook: tradebot keys add slack"
+    assert error.hint == "check the webhook: tradebot keys rotate slack"
 
 
 def test_a_redirect_is_not_followed() -> None:

@@ -16,6 +16,7 @@ from tradebot.adapters.alert_channels import (
     FileChannel,
     Message,
     SlackChannel,
+    TelegramChannel,
 )
 from tradebot.adapters.alerts import (
     AlertCounts,
@@ -232,6 +233,9 @@ EMAIL = {
 }  # fmt: skip
 
 
+TELEGRAM = {"bot_token": Secret("123456789:AAcanary-7f3a9c"), "chat_id": Secret("1")}
+
+
 @pytest.fixture
 def keystore(tmp_path: Path) -> Keystore:
     store = Keystore.create(tmp_path / "keystore", Secret("correct horse"), parameters=CHEAP)
@@ -241,10 +245,11 @@ def keystore(tmp_path: Path) -> Keystore:
 
 
 def test_channels_come_in_the_order_of_the_config(keystore: Keystore, tmp_path: Path) -> None:
-    settings = AlertSettings(channels=("file", "email", "slack", "console"))
+    keystore.put("alerts/telegram", TELEGRAM, "alerts")
+    settings = AlertSettings(channels=("file", "email", "slack", "telegram", "console"))
     channels = channels_from(settings, keystore, folder=tmp_path)
     assert [type(channel) for channel in channels] == [
-        FileChannel, EmailChannel, SlackChannel, ConsoleChannel,
+        FileChannel, EmailChannel, SlackChannel, TelegramChannel, ConsoleChannel,
     ]  # fmt: skip
     assert [channel.name for channel in channels] == list(settings.channels)
 
@@ -253,7 +258,8 @@ def test_only_channels_with_credentials_need_the_keystore(tmp_path: Path) -> Non
     plain = AlertSettings(channels=("console", "file"))
     assert not plain.needs_keystore
     assert len(channels_from(plain, None, folder=tmp_path)) == 2
-    assert AlertSettings(channels=("console", "slack")).needs_keystore
+    for name in ("slack", "telegram", "email"):
+        assert AlertSettings(channels=("console", name)).needs_keystore
 
 
 def test_a_channel_without_credentials_is_named_with_what_to_do(
@@ -275,7 +281,7 @@ def test_a_channel_without_credentials_is_named_with_what_to_do(
 def test_an_unknown_channel_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"^'pigeon' is not an alert channel$") as caught:
         channels_from(AlertSettings(channels=("pigeon",)), None, folder=tmp_path)
-    assert caught.value.hint == "known are slack, email, console, file"
+    assert caught.value.hint == "known are slack, telegram, email, console, file"
 
 
 def test_a_port_that_is_no_number_is_refused(keystore: Keystore, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ TESTNET = Slot("binance", "testnet", "main")
 COINBASE = Slot("coinbase", "live", "main")
 OKX = Slot("okx", "live", "main")
 EMAIL = Slot("alerts", "alerts", "email")
+TELEGRAM = Slot("alerts", "alerts", "telegram")
 LINES = "key-7f3a9c\nsecret-51b2e8\n"
 EMAIL_LINES = "mail.example.com\n587\nstarttls\nbot\nword-0d9e\nbot@example.com\nme@example.com\n"
 KEY = {"api_key": "key-7f3a9c", "secret": "secret-51b2e8"}
@@ -59,6 +60,9 @@ def test_only_what_is_secret_stays_hidden_while_it_is_typed() -> None:
     ask, asked = typing(*EMAIL_LINES.splitlines())
     read(EMAIL, ask=ask)
     assert [label for label, is_hidden in asked if is_hidden] == ["Password"]
+    ask, asked = typing("123456789:AAcanary", "-1001234567890")
+    read(TELEGRAM, ask=ask)
+    assert asked == [("Bot token", True), ("Chat id", False)]
 
 
 @pytest.mark.parametrize(
@@ -111,6 +115,8 @@ def test_a_secret_in_pem_must_be_whole() -> None:
 @pytest.mark.parametrize(
     ("slot", "text", "message"),
     [
+        (TELEGRAM, "123456789\n1\n", "telegram: the bot token is not one"),
+        (TELEGRAM, "123456789:AAcanary\nme\n", "telegram: 'me' is not a chat"),
         (EMAIL, EMAIL_LINES.replace("587", "smtp"), "email: port 'smtp' is not a number"),
         (EMAIL, EMAIL_LINES.replace("me@", "me_"), "email: 'me_example.com' is not an address"),
         (EMAIL, EMAIL_LINES.replace("starttls", ""), "alerts/email: security is empty"),
@@ -174,7 +180,7 @@ def test_two_sources_at_once_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"), [("binanec", "did you mean binance?"), ("xxxxxx", "try binance, slack or")]
+    ("name", "hint"), [("binanec", "did you mean binance?"), ("xxxxxx", "try binance, slack, tele")]
 )
 def test_an_unknown_exchange_is_refused_with_a_suggestion(name: str, hint: str) -> None:
     with pytest.raises(UsageError, match="is neither an exchange nor an alert channel") as caught:
