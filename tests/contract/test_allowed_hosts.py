@@ -3,19 +3,17 @@
 import pytest
 from yarl import URL
 
-from tests.support.builders import approved
+from tests.support.answering import BUY, client_of
 from tests.support.clients import client_at
 from tests.support.fakes import FakeClock, TokensForAll
 from tests.support.listeners import Listener, listener
-from tests.support.sandbox import KEY, SECRET, at, book
+from tests.support.sandbox import KEY, SECRET, book
 from tradebot.adapters.broker import CcxtBroker
 from tradebot.adapters.ccxt_client import CcxtClient, ClientSettings, NotCalled
 from tradebot.errors import ConfigError, ExchangeUnavailable
 from tradebot.model.order import Unknown, Unsent
 from tradebot.runtime.sandboxed import sandbox_urls
 from tradebot.sandbox.server import SandboxServer
-
-BUY = approved("buy 1 BTC @ 100", order_id="tb-buy")
 
 
 class Reached:
@@ -78,7 +76,7 @@ def test_redirect_is_followed_by_nothing(status: int, answer: bytes) -> None:
         listener(status=status, location=f"{other.url}/api/v3/order", answer=answer) as exchange,
     ):
         broker = CcxtBroker(
-            _client_of(exchange), prefix="tb-", tokens=TokensForAll(), clock=FakeClock()
+            client_of(exchange), prefix="tb-", tokens=TokensForAll(), clock=FakeClock()
         )
         try:
             outcome = broker.place_order(BUY)
@@ -98,7 +96,7 @@ def test_redirect_to_the_exchange_itself_sends_no_order_again() -> None:
     with listener(status=307, answer=b"") as exchange:
         exchange.location = f"{exchange.url}/api/v3/order"
         broker = CcxtBroker(
-            _client_of(exchange), prefix="tb-", tokens=TokensForAll(), clock=FakeClock()
+            client_of(exchange), prefix="tb-", tokens=TokensForAll(), clock=FakeClock()
         )
         try:
             assert isinstance(broker.place_order(BUY), Unknown)
@@ -150,15 +148,3 @@ def test_rehearsal_in_the_clear_on_another_machine_is_refused() -> None:
     urls = {"test": {"private": "http://10.0.0.1:8765/api/v3"}}
     with pytest.raises(ConfigError, match=r"^http://10\.0\.0\.1:8765 is not https$"):
         CcxtClient(ClientSettings(exchange="binance", passthrough={"urls": urls}))
-
-
-def _client_of(exchange: Listener) -> CcxtClient:
-    """Return a client that has the sandbox's markets, and sends to `exchange`."""
-    server = SandboxServer(book("100 100 100"), api_key=KEY, secret=SECRET)
-    first = client_at(f"{server.start()}/api/v3", server.now_ms)
-    markets = first.call("load_markets")
-    first.close()
-    server.stop()
-    client = client_at(f"{exchange.url}/api/v3", lambda: at(2))
-    client.raw.set_markets(list(markets.values()))
-    return client

@@ -12,6 +12,7 @@ from typing import Any
 
 import ccxt.async_support as ccxt
 
+from tradebot.adapters.answers import identifier, not_negative, words
 from tradebot.adapters.bans import Paused, told
 from tradebot.adapters.breakers import Kind, asking
 from tradebot.adapters.ccxt_client import CcxtClient, read_error
@@ -19,7 +20,7 @@ from tradebot.adapters.exchange import BROKEN_ANSWERS
 from tradebot.adapters.gate_tokens import GateTokens
 from tradebot.adapters.order_reads import OrderReader, symbol_of
 from tradebot.errors import ExchangeUnavailable, KeystoreError
-from tradebot.model.money import parse_decimal, plain
+from tradebot.model.money import plain
 from tradebot.model.order import (
     NOT_ATTEMPTED,
     Approved,
@@ -59,7 +60,6 @@ DUPLICATE_TEXT = "Duplicate order"
 # What the wire may raise. Anything but this and a broken answer is our own bug: the order stays
 # SENT on disk, and the restart asks what became of it.
 WIRE_ERRORS = (ccxt.BaseError, OSError)
-TEXT_MAX = 200
 CANCELS_AT_ONCE = 20
 # By what an order is for, so that nothing which ends a position waits for anything else.
 KINDS = {
@@ -192,9 +192,13 @@ class CcxtBroker(OrderReader):
         key = approved.order_id
         code, data = _refused_replacement(error)
         if code == CANCELLED_ONLY and data.get("newOrderResult") == "FAILURE":
-            new = data.get("newOrderResponse") or {}
-            text = str(new.get("msg", ""))[:TEXT_MAX]
-            refusal = Rejection(order_id=key, code=str(new.get("code", code)), message=text)
+            new = data.get("newOrderResponse")
+            told_of = new if isinstance(new, dict) else {}
+            refusal = Rejection(
+                order_id=key,
+                code=words(str(told_of.get("code", code))),
+                message=words(str(told_of.get("msg", ""))),
+            )
             return self._after_cancel(resting), refusal
         if code == NOT_CANCELLED and data.get("newOrderResult") == NOT_ATTEMPTED:
             text = "the order in its place could not be cancelled"
@@ -326,9 +330,9 @@ def _accepted(order_id: str, item: Mapping[str, Any]) -> Report:
     """Return the report of one leg of a fresh OCO: nothing has filled yet."""
     return Report(
         order_id=order_id,
-        exchange_id=str(item["orderId"]),
+        exchange_id=identifier(item["orderId"]),
         status=OrderStatus.ACCEPTED,
-        filled=parse_decimal(item["executedQty"]),
+        filled=not_negative(item["executedQty"]),
         fills=(),
     )
 
@@ -361,5 +365,5 @@ def _text(error: Exception) -> str:
     text = str(error)
     start = text.find("{")
     if start >= 0:
-        return text[start : start + TEXT_MAX]
-    return type(error).__name__ if "http" in text else text[:TEXT_MAX]
+        return words(text[start:])
+    return type(error).__name__ if "http" in text else words(text)

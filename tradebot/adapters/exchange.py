@@ -6,13 +6,14 @@ Reads are retried a few times, orders never.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from math import ceil, isfinite
+from math import ceil
 from typing import Any, TypeVar
 
 import ccxt.async_support as ccxt
 import numpy as np
 import stamina
 
+from tradebot.adapters.answers import candle_number, coin, not_negative, positive, time_ms
 from tradebot.adapters.ccxt_client import CcxtClient, read_error
 from tradebot.candles import CandleTable
 from tradebot.errors import ConfigError, ExchangeUnavailable
@@ -65,9 +66,10 @@ class ExchangeReader:
     def now_ms(self) -> int:
         """Return the exchange's time, in UTC ms."""
         answer = self._read("fetch_time", what="its time")
-        if not isinstance(answer, int) or answer <= 0:
-            raise self._broken("its time", answer)
-        return answer
+        try:
+            return int(positive(str(time_ms(answer))))
+        except ValueError as error:
+            raise self._broken("its time", answer) from error
 
     def markets(
         self,
@@ -104,6 +106,14 @@ class ExchangeReader:
 
     def _market(self, symbol: str, listed: Mapping[str, Any]) -> Market:
         entry = listed.get(symbol)
+        try:
+            self._check_traded(symbol, entry)
+            assert entry is not None, "checked just now"
+            return self._rules(symbol, entry)
+        except BROKEN_ANSWERS as error:
+            raise self._broken(f"the rules of {symbol}", error) from error
+
+    def _check_traded(self, symbol: str, entry: Mapping[str, Any] | None) -> None:
         if entry is None or not entry.get("spot"):
             raise ConfigError(
                 f"{self._client.exchange} has no spot market {symbol}",
@@ -120,26 +130,29 @@ class ExchangeReader:
                 f"{symbol}: {self._client.exchange} takes no stop-market orders there",
                 hint="without one a position could not be protected; drop the market",
             )
+
+    def _rules(self, symbol: str, entry: Mapping[str, Any]) -> Market:
+        """Return a market's rules. Raises one of BROKEN_ANSWERS."""
         maker, taker = self._fees(entry)
         limits = entry["limits"]
-        try:
-            return Market(
-                exchange=self._client.exchange,
-                base=entry["base"],
-                quote=entry["quote"],
-                tick=parse_decimal(entry["precision"]["price"]),
-                step=parse_decimal(entry["precision"]["amount"]),
-                quantity_min=parse_decimal(limits["amount"]["min"] or "0"),
-                notional_min=parse_decimal(limits["cost"]["min"] or "0"),
-                # Up: a fee is never expected to be less than it is.
-                maker_ppm=ceil(maker * PPM),
-                taker_ppm=ceil(taker * PPM),
-                # Binance, the only exchange so far, takes it from what an order receives.
-                fee_asset=FeeAsset.RECEIVED,
-                quantity_max=_smallest_maximum(limits),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise self._broken(f"the rules of {symbol}", error) from error
+        market = Market(
+            exchange=self._client.exchange,
+            base=coin(entry["base"]),
+            quote=coin(entry["quote"]),
+            tick=positive(entry["precision"]["price"]),
+            step=positive(entry["precision"]["amount"]),
+            quantity_min=not_negative(limits["amount"]["min"] or "0"),
+            notional_min=not_negative(limits["cost"]["min"] or "0"),
+            # Up: a fee is never expected to be less than it is.
+            maker_ppm=ceil(maker * PPM),
+            taker_ppm=ceil(taker * PPM),
+            # Binance, the only exchange so far, takes it from what an order receives.
+            fee_asset=FeeAsset.RECEIVED,
+            quantity_max=_smallest_maximum(limits),
+        )
+        if market.symbol != symbol:
+            raise ValueError(f"{market.symbol} in place of {symbol}")
+        return market
 
     def _fees(self, entry: Mapping[str, Any]) -> tuple[Decimal, Decimal]:
         """Return maker and taker fee fractions.
@@ -153,10 +166,10 @@ class ExchangeReader:
             )
             try:
                 rates = answer["standardCommission"]
-                return parse_decimal(rates["maker"]), parse_decimal(rates["taker"])
+                return _fee(rates["maker"]), _fee(rates["taker"])
             except BROKEN_ANSWERS as error:
                 raise self._broken("its fees", answer) from error
-        return parse_decimal(str(entry["maker"])), parse_decimal(str(entry["taker"]))
+        return _fee(str(entry["maker"])), _fee(str(entry["taker"]))
 
     def candles(
         self, wanted: Mapping[str, int], timeframe_ms: int, *, now_ms: int
@@ -210,6 +223,14 @@ def _is_trading(entry: Mapping[str, Any] | None) -> bool:
     return entry is not None and bool(entry.get("spot")) and entry.get("active") is not False
 
 
+def _fee(text: str) -> Decimal:
+    """Return a fee as a fraction; below 0 is what some pay to whoever makes a market."""
+    fraction = parse_decimal(text)
+    if not -1 < fraction < 1:
+        raise ValueError(f"{text} is no fee")
+    return fraction
+
+
 def _smallest_maximum(limits: Mapping[str, Any]) -> Decimal | None:
     """Return the largest quantity of any order, market orders too; 0 and absence mean no limit."""
     given = (limits.get(kind, {}).get("max") for kind in ("amount", "market"))
@@ -226,11 +247,11 @@ def _table(symbol: str, timeframe_ms: int, rows: object, exchange: str) -> Candl
     if not isinstance(rows, list):
         raise broken
     try:
-        times = np.array([int(row[0]) for row in rows], dtype=np.int64)
-        values = [[float(cell) for cell in row[1:6]] for row in rows]
+        times = np.array([time_ms(row[0]) for row in rows], dtype=np.int64)
+        values = [[candle_number(cell) for cell in row[1:6]] for row in rows]
     except (TypeError, ValueError, IndexError):
         raise broken from None
-    if any(len(row) != 5 or not all(map(isfinite, row)) or min(row[:4]) <= 0 for row in values):
+    if any(len(row) != 5 or min(row[:4]) <= 0 for row in values):
         raise broken
     if (np.diff(times) <= 0).any() or (times % timeframe_ms).any():
         raise broken

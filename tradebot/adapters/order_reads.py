@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import ccxt.async_support as ccxt
 
+from tradebot.adapters.answers import coin, identifier, not_negative, positive, time_ms
 from tradebot.adapters.ccxt_client import CcxtClient
 from tradebot.adapters.exchange import BROKEN_ANSWERS, retried
 from tradebot.engine.risk import is_order_id
@@ -101,7 +102,7 @@ class OrderReader:
         return self._understood(
             "open orders",
             lambda: {
-                item["clientOrderId"]: parse_decimal(item["filled"])
+                item["clientOrderId"]: _filled(item)
                 for item in answers
                 if self._is_shown(item)
             },
@@ -112,7 +113,9 @@ class OrderReader:
         answer = self._read("balances", "fetch_balance")
         totals = self._understood(
             "balances",
-            lambda: {asset: parse_decimal(total) for asset, total in answer["total"].items()},
+            lambda: {
+                coin(asset): parse_decimal(total) for asset, total in answer["total"].items()
+            },
         )
         if not totals:
             raise ExchangeUnavailable(
@@ -124,18 +127,15 @@ class OrderReader:
     def last_price(self, market: str) -> Decimal:
         """Return the price of the market's last trade."""
         answer = self._read("a price", "fetch_ticker", symbol_of(market))
-        price = self._understood("a price", lambda: parse_decimal(answer["last"]))
-        if price <= 0:
-            raise self._rubbish("a price")
-        return price
+        return self._understood("a price", lambda: positive(answer["last"]))
 
     def report(self, order_id: str, symbol: str, answer: Mapping[str, Any]) -> Report:
         """Return what an answer about one order says. Raises one of BROKEN_ANSWERS."""
-        filled = parse_decimal(answer["filled"])
+        filled = _filled(answer)
         status = STATUS[answer["status"]]
         if status is OrderStatus.ACCEPTED and filled:
             status = OrderStatus.PARTIAL
-        exchange_id = str(answer["id"])
+        exchange_id = identifier(answer["id"])
         fills = self._fills(exchange_id, symbol) if filled else ()
         return Report(
             order_id=order_id,
@@ -194,33 +194,39 @@ class OrderReader:
         )
 
 
+def _filled(item: Mapping[str, Any]) -> Decimal:
+    """Return how much of an order has filled, where the exchange says so."""
+    # The library makes a 0 of an empty one.
+    return not_negative(item["info"].get("executedQty", item["filled"]))
+
+
 def _fill(item: Mapping[str, Any]) -> Fill:
     fee = item["fee"]
     return Fill(
-        trade_id=str(item["id"]),
-        quantity=parse_decimal(item["amount"]),
-        price=parse_decimal(item["price"]),
+        trade_id=identifier(item["id"]),
+        quantity=positive(item["amount"]),
+        price=positive(item["price"]),
         fee=parse_decimal(fee["cost"]),
-        fee_asset=str(fee["currency"]),
+        fee_asset=coin(fee["currency"]),
         is_maker=item["takerOrMaker"] == "maker",
-        filled_at=int(item["timestamp"]),
+        filled_at=time_ms(item["timestamp"]),
     )
 
 
 def _listed_order(market: str, item: Mapping[str, Any]) -> ListedOrder:
     return ListedOrder(
         order_id=item["clientOrderId"],
-        exchange_id=str(item["id"]),
+        exchange_id=identifier(item["id"]),
         market=market,
-        filled=parse_decimal(item["filled"]),
+        filled=_filled(item),
         is_open=STATUS[item["status"]] is OrderStatus.ACCEPTED,
-        created_at=int(item["timestamp"]),
+        created_at=time_ms(item["timestamp"]),
     )
 
 
 def _listed_fill(item: Mapping[str, Any]) -> ListedFill:
     return ListedFill(
-        exchange_id=str(item["order"]), side=Side(item["side"]), fill=_fill(item)
+        exchange_id=identifier(item["order"]), side=Side(item["side"]), fill=_fill(item)
     )
 
 

@@ -49,6 +49,7 @@ def show(
 ) -> None:
     """Show the events, oldest first, one a line."""
     from tradebot.adapters.journal import entries
+    from tradebot.cli.output import visible
     from tradebot.runtime.config import load_config
     from tradebot.runtime.runs import Runs
 
@@ -60,7 +61,7 @@ def show(
             line = {"seq": entry.seq, "kind": entry.kind, "body": body, "hash": entry.hash}
             typer.echo(json.dumps(line))
         else:
-            typer.echo(f"{entry.seq}\t{entry.kind}\t{entry.body}")
+            typer.echo(visible(f"{entry.seq}\t{entry.kind}\t{entry.body}"))
 
 
 @app.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from io import StringIO
 from typing import Annotated
 
 # Ctrl-C while the program still loads is a plain end, not a traceback.
@@ -30,6 +31,7 @@ from tradebot.cli import (  # noqa: E402  # loads after the line above
 )
 from tradebot.cli import status as status_command  # noqa: E402  # loads after the line above
 from tradebot.cli import why as why_command  # noqa: E402  # loads after the line above
+from tradebot.cli.output import visible  # noqa: E402  # loads after the line above
 
 signal.signal(signal.SIGINT, _BEFORE)
 
@@ -122,7 +124,9 @@ def _misuse(error: Exception) -> int:
     if not hasattr(error, "format_message") or not hasattr(error, "show"):
         return _crash(error)
     if "--json" not in sys.argv:
-        error.show()
+        usage = StringIO()
+        error.show(file=usage)
+        typer.echo(visible(usage.getvalue()), err=True, nl=False)
         return USAGE
     context = getattr(error, "ctx", None)
     command = "tradebot" if context is None else context.command_path
@@ -133,7 +137,7 @@ def _crash(error: Exception) -> int:
     """Print our own bug with its traceback, which whoever mends it needs, and without secrets."""
     from tradebot.adapters.last_words import crash_text
 
-    typer.echo(crash_text(error), err=True, nl=False)
+    typer.echo(visible(crash_text(error)), err=True, nl=False)
     return FAILURE
 
 
@@ -148,7 +152,7 @@ def _say(message: str, hint: str, code: int) -> int:
         error = {"code": code, "message": message, "hint": hint}
         typer.echo(json.dumps({"error": error}), err=True)
         return code
-    typer.echo(f"Error: {message}", err=True)
+    typer.echo(visible(f"Error: {message}"), err=True)
     if hint:
-        typer.echo(f"  {hint}", err=True)
+        typer.echo(visible(f"  {hint}"), err=True)
     return code

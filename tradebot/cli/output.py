@@ -1,12 +1,14 @@
 """How commands speak: results on stdout, words for people on stderr, plain text off a terminal.
 
-Law: stdout holds the result and nothing else, so that a pipe or `--json` can trust it.
+Law: stdout holds the result and nothing else, so that a pipe or `--json` can trust it; and what is
+printed only shows text: whoever wrote it moves no cursor, and gives a spreadsheet no formula.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +19,25 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
+# What a terminal obeys or does not show: controls but tab and line end, directions of writing,
+# marks without width, line ends of their own, and halves of characters.
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
+# What a spreadsheet would take for a formula; a number with its sign and unit is none.
+_FORMULA = re.compile(r"[=@\t\r]|[+-](?![0-9.,]+(?: ?[%\w]+)?$)(?!$)")
+
+
+def visible(text: str) -> str:
+    """Return `text` with what cannot be seen written as JSON writes it: ESC is `\\u001b`."""
+    return _UNSEEN.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    units = found[0].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
+
 
 def emit(result: Mapping[str, object], text: RenderableType, as_json: bool) -> None:
     """Print the result: as one line of JSON, or as text or a table for people."""
@@ -24,7 +45,7 @@ def emit(result: Mapping[str, object], text: RenderableType, as_json: bool) -> N
         print(to_json(result))
     elif isinstance(text, str):
         if text:  # A table without rows has no line at all.
-            print(text)
+            print(visible(text))
     else:
         from rich.console import Console
 
@@ -33,7 +54,8 @@ def emit(result: Mapping[str, object], text: RenderableType, as_json: bool) -> N
 
 def to_json(result: Mapping[str, object]) -> str:
     """Return one JSON object on one line, money as plain strings. Raises ValueError for NaN."""
-    return json.dumps(result, default=_plain, ensure_ascii=False, allow_nan=False)
+    # Inside of JSON's texts the same escapes are its own.
+    return visible(json.dumps(result, default=_plain, ensure_ascii=False, allow_nan=False))
 
 
 def _plain(value: object) -> str:
@@ -52,7 +74,7 @@ def table(rows: Sequence[Sequence[object]], columns: Sequence[str]) -> str | Tab
     names = [name.removesuffix(">") for name in columns]
     cells = [[_cell(cell) for cell in row] for row in rows]
     if not is_terminal(sys.stdout):
-        return "\n".join("\t".join(line) for line in [names, *cells])
+        return "\n".join("\t".join(map(defused, line)) for line in [names, *cells])
     from rich.table import Table
     from rich.text import Text
 
@@ -82,12 +104,17 @@ def _cell(value: object) -> str:
     from tradebot.model.money import plain
 
     text = plain(value) if isinstance(value, Decimal) else "" if value is None else str(value)
-    return " ".join(text.split())  # A tab or line break inside would make a cell of its own.
+    return visible(" ".join(text.split()))  # A tab or line end inside would make another cell.
+
+
+def defused(cell: str) -> str:
+    """Return a cell as a spreadsheet may read it: behind a quote, where it would calculate."""
+    return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
 def note(text: str) -> None:
     """Tell the person at the terminal something that is not the result."""
-    print(text, file=sys.stderr)
+    print(visible(text), file=sys.stderr)
 
 
 def is_terminal(stream: TextIO) -> bool:

@@ -21,6 +21,7 @@ LAST = "last"
 RUNS_MAX = 9999
 READABLE = 0o644
 # As `Runs.create` names it: neither mode nor exchange has a dash in it.
+RUN_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
 ACCOUNT_FOLDER = re.compile(r"([a-z]+)-([a-z0-9]{2,30})-([a-z0-9][a-z0-9-]{0,30})")
 
 
@@ -248,11 +249,13 @@ class Runs:
         wanted = self._last_name() if name is None else name
         if wanted is None:
             raise NotFoundError("there is no run yet", hint="start one with `tradebot run`")
-        run = Run(self._folder / wanted)
-        if not wanted or "/" in wanted or not self.is_run(wanted):
+        # A name is one folder among the runs, and no way out of them.
+        if RUN_NAME.fullmatch(wanted) is None or not self.is_run(wanted):
             known = ", ".join(self.names()[-5:]) or "none"
-            raise NotFoundError(f"there is no run {wanted!r}", hint=f"the newest are: {known}")
-        return run
+            raise NotFoundError(
+                f"there is no run {wanted[:100]!r}", hint=f"the newest are: {known}"
+            )
+        return Run(self._folder / wanted)
 
     def _last_name(self) -> str | None:
         """Return the run that `set_last` named; None where there is none."""
