@@ -142,6 +142,27 @@ def only_the_gate_approves(source: Source) -> Found:
             yield node.lineno, f"Approved is renamed to {node.asname}"
 
 
+@rule(
+    remedy="cli/unlocking.py alone says what may open the keystore: it shields the process first",
+    under=("tradebot/cli/",),
+    but=("tradebot/cli/unlocking.py",),
+    caught=[
+        {"tradebot/cli/x.py": "Unlocking(folder=folder)"},
+        {"tradebot/cli/x.py": "keys.Unlocking(folder=folder)"},
+        {"tradebot/cli/x.py": "Keystore.open(folder, passphrase)"},
+    ],
+    passed=[
+        {"tradebot/cli/unlocking.py": "Unlocking(folder=folder)"},
+        {"tradebot/cli/x.py": "def f() -> Unlocking: ..."},
+        {"tradebot/cli/x.py": "path.open()"},
+    ],
+)
+def the_cli_unlocks_in_one_place(source: Source) -> Found:
+    for call in source.nodes(ast.Call):
+        if last_name(call.func) == "Unlocking" or dotted(call.func) == "Keystore.open":
+            yield call.lineno, "the keystore is opened past the shield"
+
+
 MODES = frozenset({"sandbox", "testnet", "live", "paper", "backtest"})
 # Not is_testnet: the exchange client's test URLs are a setting like any other.
 _MODE_CLAIMS = frozenset(f"is_{mode}" for mode in MODES - {"testnet"})

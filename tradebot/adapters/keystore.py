@@ -345,6 +345,13 @@ def _key_of_passphrase(document: Document, passphrase: Secret) -> Fernet:
     typed, derived = bytearray(text, "utf-8", "surrogatepass"), bytearray(_DERIVED_BYTES)
     try:
         kdf.derive_into(typed, derived)  # type: ignore[arg-type]  # any buffer will do
+    except MemoryError:
+        raise KeystoreError(
+            f"opening the keystore takes {document.parameters.memory_kib // 1024} MiB of memory,"
+            " and that much is not free",
+            "end other programs; a keystore that a larger machine made may want more than this has",
+        ) from None
+    else:
         return Fernet(base64.urlsafe_b64encode(derived))
     finally:
         # What can be wiped; texts, and what the libraries keep, cannot.

@@ -2,8 +2,11 @@
 
 import base64
 import hashlib
+import os
 import shutil
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,11 +42,40 @@ from tradebot.adapters.keystore_file import (
 from tradebot.adapters.redact import Redactor, Secret
 from tradebot.errors import KeystoreError
 
+ROOT = Path(__file__).parents[3]
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with a keystore of one key."""
     return keystore_in(tmp_path / "keystore")
+
+
+# In a process of its own: what the address space was limited to cannot be given back.
+NARROW = """
+import resource, sys
+from pathlib import Path
+from tradebot.adapters.keystore import Keystore
+from tradebot.adapters.keystore_file import Argon2Parameters
+from tradebot.adapters.redact import Secret
+from tradebot.errors import KeystoreError
+resource.setrlimit(resource.RLIMIT_AS, (512 << 20, resource.RLIM_INFINITY))
+wanted = Argon2Parameters(memory_kib=1 << 20)
+try:
+    Keystore.create(Path(sys.argv[1]), Secret("correct horse"), parameters=wanted)
+except KeystoreError as error:
+    print(error.message)
+"""
+
+
+def test_a_machine_without_the_memory_says_so(tmp_path: Path) -> None:
+    done = subprocess.run(  # noqa: S603  # a text of our own
+        [sys.executable, "-c", NARROW, str(tmp_path / "keystore")],
+        capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.stdout == (
+        "opening the keystore takes 1024 MiB of memory, and that much is not free\n"
+    )
 
 
 def test_what_was_put_comes_out_after_reopening(folder: Path) -> None:
