@@ -39,6 +39,16 @@ GATE = Group(
         "tests/property/test_losses.py",
     ),
 )
+RULES = Group(
+    "rules",
+    ("tradebot/engine/rules/*.py",),
+    (
+        "tests/unit/engine/rules",
+        "tests/unit/engine/controls/test_amounts.py",
+        "tests/unit/engine/test_entries.py",
+        "tests/property/test_rules_exact.py",
+    ),
+)
 LATCH = Group(
     "latch",
     ("tradebot/adapters/latch.py", "tradebot/runtime/kill_latch.py"),
@@ -46,7 +56,11 @@ LATCH = Group(
 )
 DECISION = Group(
     "decision",
-    ("tradebot/engine/decide.py", "tradebot/engine/entries.py", "tradebot/engine/orders.py"),
+    (
+        "tradebot/engine/decide.py",
+        "tradebot/engine/entries.py",
+        "tradebot/engine/orders.py",
+    ),
     (
         "tests/unit/engine/test_decide.py",
         "tests/unit/engine/test_decide_words.py",
@@ -63,7 +77,7 @@ CARRYING = Group(
         "tests/unit/adapters/test_gate_tokens.py",
         "tests/unit/runtime/test_carrying.py",
         "tests/unit/runtime/test_session*.py",
-        "tests/unit/runtime/test_limits.py",
+        "tests/unit/runtime/test_limits*.py",
     ),
 )
 BROKER = Group(
@@ -78,4 +92,4 @@ BROKER = Group(
         "tests/unit/runtime/test_dead_man.py",
     ),
 )
-GROUPS = (GATE, LATCH, DECISION, CARRYING, BROKER)
+GROUPS = (GATE, RULES, LATCH, DECISION, CARRYING, BROKER)

@@ -4,6 +4,7 @@ import pytest
 
 from tradebot.engine.rules.exits import (
     below,
+    is_stop_clear,
     is_time_up,
     stop_price,
     target_price,
@@ -67,3 +68,10 @@ def test_time_is_up_at_the_limit_and_0_is_no_limit() -> None:
     assert [is_time_up(100, now, 50) for now in (149, 150, 151)] == [False, True, True]
     assert not is_time_up(0, 10**15, 0)
     assert is_time_up(0, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("stop", "is_clear"), [(89, True), (90, True), (91, False), (100, False), (105, False)]
+)
+def test_stop_is_clear_of_the_market_by_two_ticks(stop: int, is_clear: bool) -> None:
+    assert is_stop_clear(100, stop, 5) is is_clear

@@ -74,6 +74,8 @@ def test_loss_floor_is_the_first_equity_at_or_over_the_limit(
         (700, 7, 0, 700),  # no stop: all of it
         (700, 7, 7, 700),
         (700, 7, 6, 100),
+        (700, 7, 1, 600),
+        (1, 7, 6, 1),  # a seventh of one unit is one
     ],
 )
 def test_what_a_stop_may_cost_is_rounded_up(
