@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import chdir
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import NamedTuple
@@ -64,7 +65,10 @@ def settings(group: Group) -> str:
 def run(folder: Path, only: str, children: int) -> int:
     """Run mutmut in the copy, its progress on our own terminal; return its exit code."""
     command = [str(MUTMUT), "run", "--max-children", str(children), *([only] if only else [])]
-    return subprocess.run(command, cwd=folder, env=_environment(), check=False).returncode  # noqa: S603 - our own command
+    ended = subprocess.run(  # noqa: S603 - our own command
+        command, cwd=folder, env=_environment(), check=False
+    )
+    return ended.returncode
 
 
 def found(folder: Path, only: str) -> Ran:
@@ -77,7 +81,7 @@ def found(folder: Path, only: str) -> Ran:
         fate = fate_of(code)
         counts[path, fate] += 1
         if fate == "alive":
-            alive.append(changed(*place_of(name), _difference(folder, name)))
+            alive.append(changed(*place_of(name), _difference(folder, path, name)))
     return Ran(counts, alive)
 
 
@@ -103,16 +107,12 @@ def _results(folder: Path) -> Iterable[tuple[str, str, int | None]]:
             yield module, name, code
 
 
-def _difference(folder: Path, name: str) -> str:
-    shown = subprocess.run(  # noqa: S603 - our own command
-        [str(MUTMUT), "show", name],
-        cwd=folder,
-        env=_environment(),
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return shown.stdout
+def _difference(folder: Path, path: str, name: str) -> str:
+    # Here, for who only runs the tests may have no mutmut.
+    from mutmut.mutation.diff_apply import get_diff_for_mutant
+
+    with chdir(folder):
+        return get_diff_for_mutant(name, path=path)
 
 
 def _environment() -> dict[str, str]:
