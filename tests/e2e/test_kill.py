@@ -1,11 +1,14 @@
 """`tradebot kill`: it stops what trades, works with anything broken, and stays until lifted."""
 
+import os
+import shutil
 from pathlib import Path
 from signal import SIGKILL, SIGSTOP
 
 import pytest
 
 from tests.support.shell import BUSY, refused, started, typed
+from tradebot.runtime.host_lock import account_lock
 
 LOOKS_MAX = 500
 
@@ -24,12 +27,51 @@ def wait_for_orders() -> None:
     raise AssertionError("the bot placed no stop")
 
 
-def test_kill_with_nothing_there_latches_and_says_so(folder: Path) -> None:
-    result = typed("kill")
-    assert result.err == "Halted: no new order leaves from now on.\n"
-    assert "No run: nothing to cancel." in result.out
+def test_kill_where_no_bot_was_ever_run_latches_and_does_not_pass_for_a_halt(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Symptom: in another folder it said "Halted" and ended with 0, and the bot traded on."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
+    with account_lock("binance", "testnet", "key", logs=folder / "elsewhere"):
+        for _ in range(2):
+            result = typed("kill", code=7)
+            assert "Halted" not in result.err + result.out
+            assert "stays halted" not in result.out
+            assert f"no bot was ever run from here: {folder}/logs has neither runs" in result.out
+            who = f"held on this host by process {os.getpid()}, with its logs in {folder}/elsewhere"
+            assert who in result.out
+    killed = typed("kill", "--json", code=7).json
+    assert (killed["halted"], killed["run"]) == (False, None)
+    assert "No account is held on this host" in killed["problems"][0]
     assert "halted" in refused(6, "run")
     assert not (folder / "logs" / "runs").exists(), "a refused run leaves nothing behind"
+
+
+def test_kill_from_another_folder_halts_the_bot_of_the_configuration(
+    busy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Symptom: relative paths meant the folder in which it was typed."""
+    with started(busy, *SLOW) as program:
+        program.hear(" BUY ")
+        (busy / "elsewhere").mkdir()
+        monkeypatch.chdir(busy / "elsewhere")
+        killed = typed("kill", "--flatten", "--json", "--config", "../config.toml").json
+        program.ended(6)
+    assert (killed["halted"], killed["left"], killed["problems"]) == (True, {}, [])
+    assert list((busy / "elsewhere").iterdir()) == []
+
+
+def test_latch_that_is_removed_is_halted_until_a_person_resumes(busy: Path) -> None:
+    """Symptom: after a kill and `rm -r logs/latch` the next run armed itself: "first run"."""
+    typed("run")
+    typed("kill")
+    shutil.rmtree(busy / "logs" / "latch")
+    words = refused(6, "run")
+    assert "latch is gone or empty, though bots have run here" in words
+    assert "tradebot resume --reason" in words
+    assert typed("status", "--json", code=6).json["state"] == "halted"
+    assert "Resumed." in typed("resume", "--reason", "looked at it").out
+    typed("run")
 
 
 def test_kill_stops_a_bot_at_work_and_cancels_its_orders(busy: Path) -> None:
@@ -125,13 +167,22 @@ def test_kill_clears_a_run_whose_configuration_has_changed_since(busy: Path) -> 
     assert (killed["left"], killed["problems"]) == ({}, [])
 
 
-@pytest.mark.parametrize("text", ["[bot]\nnmae = 'x'\n", "[bot\n", "\0", "x" * 100_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[bot]\nnmae = 'x'\n",
+        "[bot\n",
+        "\0",
+        "[" * 20_000,
+        "[risk]\norder_notional_max = 1e99999999999999999999",
+    ],
+)
 def test_kill_with_a_broken_configuration_latches_and_names_what_was_not_done(
     folder: Path, text: str
 ) -> None:
     (folder / "config.toml").write_text(text)
     result = typed("kill", "--json", code=7)
-    assert "nothing was cancelled" in result.json["problems"][0]
+    assert "nothing was cancelled" in result.json["problems"][1]
     (folder / "config.toml").unlink()
     assert "trading is halted" in refused(6, "run")
 
@@ -141,7 +192,7 @@ def test_kill_with_a_broken_configuration_finds_the_latch_of_the_bot(busy: Path)
     (busy / "config.toml").write_text(BUSY + "[paths]\nlogs = 'elsewhere'\n")
     with started(busy, *SLOW) as program:
         program.hear(" BUY ")
-        (busy / "config.toml").write_text("[bot]\nnmae = 3\n[paths]\nlogs = 'elsewhere'\n[oops\n")
+        (busy / "config.toml").write_text("paths.logs = 'elsewhere'\n[bot]\nnmae = 3\n[oops\n")
         assert typed("kill", "--json", code=7).json["halted"] is True
         program.ended(6)
 
@@ -165,13 +216,15 @@ def test_kill_with_a_damaged_journal_cancels_by_the_ids_at_the_exchange(busy: Pa
     assert "only orders were cancelled, those of bot 'main'" in killed["problems"][0]
 
 
-def test_kill_where_the_latch_cannot_be_written_says_so_and_halts_all_the_same(
-    busy: Path,
-) -> None:
+def test_kill_where_the_latch_cannot_be_written_says_that_it_is_not_closed(busy: Path) -> None:
     (busy / "logs").write_text("a file in the place of the folder")
     killed = typed("kill", "--json", code=7).json
-    assert killed["halted"] is True
+    assert killed["halted"] is False
+    assert killed["problems"][0].startswith("THE LATCH IS NOT CLOSED")
     assert "cannot be written" in killed["problems"][0]
+    result = typed("kill", code=7)
+    assert "Halted" not in result.err + result.out
+    assert "stays halted" not in result.out
     refused(1, "run")
 
 

@@ -1,6 +1,7 @@
 """What the emergency stop does without the bot's leave: cancel, by what the exchange lists."""
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,47 @@ def test_orders_are_cancelled_though_the_run_is_never_free(tmp_path: Path) -> No
     assert (told["open_orders"], told["sold"]) == ([], {})
     assert "cannot be locked" in told["problems"][0]
     assert "nothing was sold: only the journal knows what the bot bought" in told["problems"][0]
+
+
+# Loaded by Python before any program: its disk lets nothing of the latch go, and takes nothing new.
+SHUT = """
+import errno, os
+_unlink, _open = os.unlink, os.open
+
+def _refuse(path):
+    if "/latch/" in str(path):
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM), str(path))
+
+def unlink(path, **more):
+    _refuse(path)
+    _unlink(path, **more)
+
+def open(path, flags, *rest, **more):
+    if flags & os.O_CREAT:
+        _refuse(path)
+    return _open(path, flags, *rest, **more)
+
+os.unlink, os.open = unlink, open
+"""
+
+
+@pytest.mark.long
+def test_latch_that_cannot_be_closed_keeps_nothing_from_being_ended_and_sold(
+    tmp_path: Path,
+) -> None:
+    """Symptom: `chattr +i logs/latch`: nothing was cancelled or sold, and the bot traded on."""
+    (tmp_path / "shut").mkdir()
+    (tmp_path / "shut" / "sitecustomize.py").write_text(SHUT)
+    with ground(tmp_path) as made, made.place(has_alerts=False) as place, place.bot() as bot:
+        more = {"PYTHONPATH": str(tmp_path / "shut")}
+        killer = place.started("kill", "--flatten", "--json", more=more, stdout=-1, stderr=-1)
+        out, _ = killer.communicate()
+        told = json.loads(out)
+        assert bot.wait() == -signal.SIGKILL
+        assert place.open_orders() == 0
+        assert place.armed.exists()
+    assert killer.returncode == 7
+    assert (told["halted"], told["latched_ms"], told["open_orders"]) == (False, None, [])
+    assert (told["left"], bool(told["sold"])) == ({}, True)
+    assert told["problems"][0].startswith("THE LATCH IS NOT CLOSED")
+    assert f"was ended by SIGKILL, process {bot.pid}" in told["notes"][0]

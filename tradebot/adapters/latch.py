@@ -9,9 +9,12 @@ import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tradebot.adapters.files import sync_folder, write_atomically
-from tradebot.ports import Clock
+
+if TYPE_CHECKING:
+    from tradebot.ports import Clock
 
 _ARMED = "ARMED"
 _HALTED = "HALTED"
@@ -20,6 +23,8 @@ _SUSPENDED = "SUSPENDED"
 # Left for good by the first arm: a folder without any of the three files was never used.
 _MARK = "LATCH"
 _MARK_TEXT = b"Trading is allowed only while the file ARMED is here and HALTED is not.\n"
+# As `Runs` names it.
+_RUNS = "runs"
 _SIZE_MAX = 64 * 1024
 _REASON_MAX = 1000
 
@@ -35,7 +40,10 @@ class LatchState:
 
 @dataclass(frozen=True, slots=True)
 class HaltResult:
-    """What a halt achieved. `problem` is empty when all of it worked."""
+    """What a halt achieved. `problem` is empty when all of it worked.
+
+    `is_halted`: no order leaves from now on, and no later start takes the folder for a new one.
+    """
 
     is_halted: bool
     is_noted: bool
@@ -43,15 +51,19 @@ class HaltResult:
 
 
 class FileLatch:
-    """A latch in `folder`, seen by every process that looks there; it outlives them all."""
+    """A latch in `folder`, seen by every process that looks there; it outlives them all.
 
-    def __init__(self, folder: Path, clock: Clock) -> None:
+    Beside it lie the runs: where there are some, a latch that is gone is no new one.
+    """
+
+    def __init__(self, folder: Path, clock: "Clock") -> None:
         self.folder = folder
         self._clock = clock
         self._token = folder / _ARMED
         self._note = folder / _HALTED
         self._suspension = folder / _SUSPENDED
         self._mark = folder / _MARK
+        self._runs = folder.parent / _RUNS
 
     def is_armed(self) -> bool:
         """Return whether orders may leave. Absent, unreadable or halted means no."""
@@ -69,8 +81,13 @@ class FileLatch:
             return None
 
     def is_new(self) -> bool:
-        """Return whether this folder has never been armed nor halted."""
-        return not any(os.path.lexists(path) for path in (self._mark, self._token, self._note))
+        """Return whether nothing was ever armed or halted here, and nothing has run."""
+        known = (self._mark, self._token, self._note, self._runs)
+        return not any(os.path.lexists(path) for path in known)
+
+    def was_used(self) -> bool:
+        """Return whether a bot may have run here: a halt alone does not tell of one."""
+        return any(os.path.lexists(path) for path in (self._mark, self._token, self._runs))
 
     def state(self) -> LatchState:
         """Return whether a bot may start, since when and why."""
@@ -83,8 +100,11 @@ class FileLatch:
             return LatchState(False, "halted; the note that says why cannot be read", None)
         if os.path.lexists(self._token):
             return LatchState(False, "the file ARMED cannot be read", None)
-        reason = "never armed" if self.is_new() else "halted; no note says why"
-        return LatchState(False, reason, None)
+        if self.is_new():
+            return LatchState(False, "never armed", None)
+        is_gone = not os.path.lexists(self._mark)
+        reason = f"{self.folder} is gone or empty, though bots have run here; nobody knows why"
+        return LatchState(False, reason if is_gone else "halted; no note says why", None)
 
     def arm(self, reason: str) -> None:
         """Allow trading from now on. Raises OSError when the disk refuses; it is then halted."""
@@ -126,7 +146,8 @@ class FileLatch:
             sync_folder(self.folder)
         except OSError as error:
             problems.append(f"{self._note} cannot be written: {error.strerror}")
-        return HaltResult(not self.is_armed(), is_noted, "; ".join(problems))
+        is_halted = not self.is_armed() and not self.is_new()
+        return HaltResult(is_halted, is_noted, "; ".join(problems))
 
     def _text(self, reason: str) -> bytes:
         document = {"reason": reason[:_REASON_MAX], "at": self._clock.now_ms()}

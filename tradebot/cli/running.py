@@ -38,10 +38,10 @@ class RunOptions:
 def run_and_tell(request: Request, options: RunOptions) -> int:
     """Run, print the result and return the exit code."""
     from tradebot.errors import Interrupted
-    from tradebot.runtime.config import salvaged_paths
+    from tradebot.runtime.salvage import salvaged_logs
 
     try:
-        with options.audit.watching(salvaged_paths(request.config).logs):
+        with options.audit.watching(salvaged_logs(request.config)):
             return _run(request, options)
     except KeyboardInterrupt:
         raise Interrupted(

@@ -32,8 +32,8 @@ def kill(
     as_json: choices.Json = False,
 ) -> None:
     """Halt trading now, cancel our orders; exit 7 if anything asked for is not confirmed."""
+    from tradebot.cli.killing import check_words, drilled, killed, said_latched
     from tradebot.cli.output import emit
-    from tradebot.cli.stopping import check_words, drilled, killed, said_latched
     from tradebot.errors import NotConfirmed
 
     check_words(is_drill=drill, is_testnet=testnet, has_others=flatten or run is not None)
@@ -47,7 +47,7 @@ def kill(
         passphrase_file=passphrase_file,
         reason=reason,
         is_flattening=flatten,
-        on_latched=lambda: said_latched(quiet=as_json),
+        on_latched=lambda logs, closing: said_latched(logs, closing, quiet=as_json),
     )
     emit(_json(result), _text(result), as_json)
     raise typer.Exit(NotConfirmed.exit_code if result.problems else 0)
@@ -109,7 +109,7 @@ def _drill_text(done: Drilled) -> str:
 def _json(result: Killed) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
-        "halted": True,
+        "halted": result.is_halted,
         "run": result.run or None,
         "cancelled": result.cancelled,
         # Null where no exchange was asked: that is not "none".
@@ -146,5 +146,8 @@ def _text(result: Killed) -> str:
         lines += [f"{word} {plain(quantity)} of {name}" for name, quantity in coins.items()]
     lines += [f"Note: {note}" for note in result.notes]
     lines += [f"NOT CONFIRMED: {problem}" for problem in result.problems]
-    lines.append("Trading stays halted, across restarts, until `tradebot resume --reason TEXT`.")
+    if result.is_halted:
+        lines.append(
+            "Trading stays halted, across restarts, until `tradebot resume --reason TEXT`."
+        )
     return "\n".join(lines)

@@ -5,7 +5,6 @@ Law: no key is ignored and none is guessed; fractions are 0…1, amounts are in 
 
 import hashlib
 import json
-import re
 import tomllib
 from decimal import Decimal
 from pathlib import Path
@@ -36,8 +35,8 @@ from tradebot.runtime.config_rules import (
     SizingSection,
     contradictions,
 )
+from tradebot.runtime.salvage import DEFAULT_FILE, KEYSTORE, LOGS, UNREADABLE, beside
 
-DEFAULT_FILE = Path("config.toml")
 # Refreshed at half its time, at wakes that are ten seconds apart.
 DEAD_MAN_SECONDS_MIN = 30
 
@@ -172,10 +171,10 @@ class ArmingSection(Section):
 
 
 class PathsSection(Section):
-    """Where run-time files and keys go."""
+    """Where run-time files and keys go, from the folder of the configuration file on."""
 
-    logs: Path = Path("logs")
-    keystore: Path = Path("keystore")
+    logs: Path = LOGS
+    keystore: Path = KEYSTORE
 
     @field_validator("logs", "keystore")
     @classmethod
@@ -274,34 +273,27 @@ def load_config(path: Path | None, overrides: dict[str, Any] | None = None) -> C
     text = _read(file, must_exist=path is not None)
     try:
         values = tomllib.loads(text, parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{file}: {error}", hint="the file is TOML: key = value") from error
+    except UNREADABLE as error:
+        is_toml = isinstance(error, tomllib.TOMLDecodeError)
+        what = str(error) if is_toml else "a number or a nesting in it is too large to be read"
+        raise ConfigError(f"{file}: {what}", hint="the file is TOML: key = value") from error
     for section, keys in (overrides or {}).items():
         if isinstance(values.setdefault(section, {}), dict):
             values[section].update(keys)
     try:
-        return Config.model_validate(values)
+        config = Config.model_validate(values)
     except ValidationError as error:
         named = {f"{section}.{key}" for section, keys in (overrides or {}).items() for key in keys}
         raise explain(error, file=file, text=text, model=Config, overridden=named) from error
-
-
-def salvaged_paths(path: Path | None) -> PathsSection:
-    """Return the paths that a configuration sets, whatever else is wrong with it.
-
-    The emergency stop must close the latch of the bot that runs, even after a slip of the pen.
-    """
-    try:
-        text = (path or DEFAULT_FILE).read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return PathsSection()
-    _, _, after = text.partition("[paths]")
-    section = re.split(r"^\s*\[", after, maxsplit=1, flags=re.MULTILINE)[0]
-    found = re.search(r"""^\s*logs\s*=\s*["']([^"'\n]+)["']""", section, re.MULTILINE)
-    return PathsSection() if found is None else PathsSection(logs=Path(found[1]))
+    except UNREADABLE as error:
+        raise ConfigError(f"{file}: a value in it cannot be reckoned with: {error!r}") from error
+    paths = {name: beside(file, path) for name, path in config.paths}
+    return config.model_copy(update={"paths": PathsSection(**paths)})
 
 
 def _read(file: Path, *, must_exist: bool) -> str:
+    if file.is_fifo():  # Who waits for its end may wait for ever.
+        raise ConfigError(f"{file} is a pipe", hint="--config takes the path of a file")
     try:
         return file.read_text(encoding="utf-8")
     except FileNotFoundError:

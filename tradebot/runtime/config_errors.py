@@ -11,6 +11,7 @@ from tradebot.errors import ConfigError
 from tradebot.runtime.config_rules import NO_NUMBER
 from tradebot.words import nearest
 
+_BITS_MAX = 64
 # What the library's words for a wrong type would make a person guess at.
 _WORDS = {
     "model_type": "this is a table: write its keys under [its name]",
@@ -57,9 +58,14 @@ def _problem(
     choices = error.get("ctx", {}).get("expected", "")
     if error["type"] in ("literal_error", "enum"):
         message += _closest(str(error["input"]), re.findall(r"'([^']+)'", choices))
-    value = error["input"]
-    shown = f" (got {value})" if isinstance(value, (str, int, float)) or _is_number(value) else ""
-    return f"{where}: {key or 'config'}: {message}{shown}"
+    return f"{where}: {key or 'config'}: {message}{_shown(error['input'])}"
+
+
+def _shown(value: object) -> str:
+    """Return in brackets what was set, where that is one value."""
+    if isinstance(value, int) and value.bit_length() > _BITS_MAX:
+        return " (got a number of too many digits)"  # Which the interpreter refuses to print.
+    return f" (got {value})" if isinstance(value, (str, int, float)) or _is_number(value) else ""
 
 
 def _is_number(value: object) -> bool:

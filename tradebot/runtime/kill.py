@@ -345,7 +345,8 @@ def reopened_bot(
         keys = unlocking.open().get(f"{spec.exchange}/{spec.mode}/{spec.account}", spec.mode)
         if holding is not None:
             key = keys["api_key"].reveal()
-            holding.enter_context(account_lock(spec.exchange, spec.mode, key))
+            lock = account_lock(spec.exchange, spec.mode, key, logs=config.paths.logs)
+            holding.enter_context(lock)
         # Any strategy will do, since none is asked: a broken one must not keep us from clearing.
         plain = account_config(replace(request, strategy=DEFAULT_STRATEGY), spec, params={})
         return assemble.account(

@@ -22,10 +22,12 @@ class Killed:
     """What the stop achieved. `problems` is empty when all that was asked is so.
 
     `open_orders` are of the runs whose exchange has answered; `unasked` are the others. The times
-    are ms after `began_ms`, None where that was not reached.
+    are ms after `began_ms`, None where that was not reached. `is_halted`: the latch of a bot that
+    has run is closed.
     """
 
     run: str = ""
+    is_halted: bool = True
     cancelled: int = 0
     open_orders: tuple[str, ...] = ()
     sold: dict[str, Decimal] = field(default_factory=dict)

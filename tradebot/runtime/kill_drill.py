@@ -121,7 +121,7 @@ def _drilled(
     before = latch.state().reason
     clock = WallClock()
     began_ms = clock.monotonic_ms()
-    halting = close_latch(config.paths.logs, REASON)
+    halting = close_latch(config.paths.logs, REASON).problem
     mark = latch.mark()
     result = Killed(began_ms=began_ms, latched_ms=clock.monotonic_ms() - began_ms)
     result.problems += [halting] if halting else []
@@ -180,7 +180,8 @@ def _bot(config: Config, request: Request, run: Run, unlocking: Unlocking) -> It
             exchange = config.exchange
             keys = unlocking.open().get(f"{exchange.id}/testnet/{exchange.account}", "testnet")
             key, secret = keys["api_key"].reveal(), keys["secret"].reveal()
-            holding.enter_context(account_lock(exchange.id, "testnet", key))
+            lock = account_lock(exchange.id, "testnet", key, logs=config.paths.logs)
+            holding.enter_context(lock)
             bot = assemble.account(
                 config,
                 run,

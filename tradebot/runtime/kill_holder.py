@@ -40,14 +40,27 @@ def wait_for_bot(run: Run, clock: WallClock) -> str:
     if ended is None:
         raise AccountLocked(
             f"the bot of {run.name} does not leave its journal, and its process cannot be found",
-            hint="it is latched and sends no more orders; end its process, then kill again",
+            hint="under a closed latch it sends no order; end its process, then kill again",
         )
     if not _is_free(run, clock, END_MS_MAX):
         raise AccountLocked(
             f"the bot of {run.name}, process {ended}, does not leave its journal, and does not end",
-            hint="it is latched and sends no more orders; restart the machine, then kill again",
+            hint="under a closed latch it sends no order; restart the machine, then kill again",
         )
     return f"the bot of {run.name} did not leave: its process {ended} was ended by SIGKILL"
+
+
+def end_holders(logs: Path) -> list[str]:
+    """End every bot of these logs at once, since no latch stops it; return what was done."""
+    done = []
+    for lock in sorted(logs.glob("runs/*/lock")):
+        ended = end_holder(lock)
+        if ended is not None:
+            done.append(
+                f"the bot of {lock.parent.name} was ended by SIGKILL, process {ended}: stop what "
+                "starts it again, such as systemd"
+            )
+    return done
 
 
 def _is_free(run: Run, clock: WallClock, wait_ms: int) -> bool:

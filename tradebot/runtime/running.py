@@ -124,7 +124,9 @@ def run_account(
     keys = store.get(slot.name, mode)
     redactor.register(*keys.values())
     run = Runs(config.paths.logs).create(spec)
-    account = account_lock(config.exchange.id, mode, keys["api_key"].reveal())
+    account = account_lock(
+        config.exchange.id, mode, keys["api_key"].reveal(), logs=config.paths.logs
+    )
     with _started(config, run, mode, watcher, unlocking, redactor, account) as told:
         listener, alerts = told
         run.check_journal()

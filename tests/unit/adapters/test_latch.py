@@ -229,3 +229,38 @@ def test_second_halt_shows_though_the_first_note_stays(tmp_path: Path) -> None:
     latch_in(tmp_path, NOW_MS + 1).halt("second")
     assert latch.mark() not in (None, first)
     assert latch.state().reason == "first"
+
+
+def test_latch_that_is_gone_where_bots_have_run_is_halted_and_not_new(tmp_path: Path) -> None:
+    """Symptom: with its folder removed after a kill, the next start armed itself: "first run"."""
+    latch = latch_in(tmp_path)
+    latch.arm("start")
+    (tmp_path / "runs").mkdir()
+    latch.halt("tradebot kill")
+    for path in latch.folder.iterdir():
+        path.unlink()
+    latch.folder.rmdir()
+    assert (latch.is_new(), latch.may_start(), latch.was_used()) == (False, False, True)
+    gone = f"{latch.folder} is gone or empty, though bots have run here; nobody knows why"
+    assert latch.state() == LatchState(False, gone, None)
+    with full_disk():
+        assert latch.halt("tradebot kill").is_halted, "what is gone stays halted without a note"
+    latch.arm("resumed by hand")
+    assert latch.may_start()
+
+
+def test_full_disk_halts_nothing_where_nothing_was_armed(tmp_path: Path) -> None:
+    latch = latch_in(tmp_path)
+    with full_disk():
+        assert not latch.halt("tradebot kill").is_halted
+    assert latch.is_new()
+
+
+@pytest.mark.parametrize("name", ["latch/LATCH", "latch/ARMED", "runs"])
+def test_bots_have_run_where_the_latch_was_armed_or_runs_are(tmp_path: Path, name: str) -> None:
+    latch = latch_in(tmp_path)
+    assert not latch.was_used()
+    latch.halt("a halt alone tells of none")
+    assert not latch.was_used()
+    (tmp_path / name).touch()
+    assert latch.was_used()

@@ -14,7 +14,7 @@ import pytest
 from tests.unit.runtime.test_kill_sweep import Steady
 from tradebot.errors import AccountLocked
 from tradebot.runtime import kill_holder
-from tradebot.runtime.kill_holder import end_holder, wait_for_bot
+from tradebot.runtime.kill_holder import end_holder, end_holders, wait_for_bot
 from tradebot.runtime.runs import Run
 
 ROOT = Path(__file__).parents[3]
@@ -108,6 +108,21 @@ def test_holder_that_shields_itself_is_ended_by_its_own_user(held: str) -> None:
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )  # fmt: skip
     assert done.stdout.split() == ["shielded", str(held == "lock")], done.stderr
+
+
+def test_every_bot_of_the_logs_is_ended_where_no_latch_stops_it(tmp_path: Path) -> None:
+    locks = [tmp_path / "runs" / name / "lock" for name in ("one", "two", "idle")]
+    for lock in locks:
+        lock.parent.mkdir(parents=True)
+        lock.touch()
+    with process(HOLD, locks[0]) as one, process(HOLD, locks[1]) as two:
+        done = end_holders(tmp_path)
+        assert (one.wait(), two.wait()) == (-signal.SIGKILL, -signal.SIGKILL)
+    assert [each.partition(":")[0] for each in done] == [
+        f"the bot of one was ended by SIGKILL, process {one.pid}",
+        f"the bot of two was ended by SIGKILL, process {two.pid}",
+    ]
+    assert end_holders(tmp_path / "none") == []
 
 
 def test_who_has_the_file_open_and_not_the_lock_is_left_alone(tmp_path: Path) -> None:
