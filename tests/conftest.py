@@ -6,7 +6,23 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from tests.support.canary_scan import (
+    pytest_configure,
+    pytest_runtest_call,
+    pytest_runtest_makereport,
+    pytest_sessionfinish,
+    pytest_testnodedown,
+)
 from tradebot.model.money import MONEY_CONTEXT
+
+# Hooks: pytest calls them by their names here.
+__all__ = [
+    "pytest_configure",
+    "pytest_runtest_call",
+    "pytest_runtest_makereport",
+    "pytest_sessionfinish",
+    "pytest_testnodedown",
+]
 
 # Derandomized: the same examples in every run, so that a failure is anybody's to repeat.
 settings.register_profile("tradebot", derandomize=True, deadline=None, max_examples=100)

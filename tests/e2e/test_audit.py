@@ -66,12 +66,14 @@ def test_what_is_unusual_reaches_the_owner_s_phone(busy: Path, tmp_path: Path) -
         typed("keys", "add", "slack", "--stdin", *unlock, stdin=hook.url)
         typed("run", *unlock)
         path = busy / "logs" / "audit.jsonl"
-        path.write_text(path.read_text().replace("first run", "never ran"))
+        kept = path.read_text()
+        number = next(at for at, line in enumerate(kept.splitlines(), 1) if "first run" in line)
+        path.write_text(kept.replace("first run", "never ran"))
         typed("run", *unlock)
     told = [post["text"] for _, post in hook.posted if "audit: " in post["text"]]
     (only,) = told
     assert only.startswith("[SANDBOX binance] audit: ")
-    assert only.endswith("audit.jsonl: line 1 was changed")
+    assert only.endswith(f"audit.jsonl: line {number} was changed")
     shown = typed("journal", "audit", code=1).out.splitlines()
-    assert shown[-1].startswith("0 entries, FAULT: line 1 was changed, head 000")
-    assert '{"reason": "never ran"}' in shown[0]
+    assert shown[-1].startswith(f"{number - 1} entries, FAULT: line {number} was changed, head ")
+    assert '{"reason": "never ran"}' in shown[number - 1]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import requests
 
+from tests.support.canaries import plant
 from tests.support.shell import Started, started, typed
 
 # Nervous enough to trade within seconds on one-second candles.
@@ -85,5 +86,7 @@ def account(
     with started(folder, *serving) as server:
         assert server.process.stdout is not None
         door = json.loads(server.process.stdout.readline())
+        plant("key of the sandbox", door["api_key"])
+        plant("secret of the sandbox", door["secret"])
         key = f"{door['api_key']}\n{door['secret']}\n"
         yield Account(door["url"], key, ("--passphrase-file", str(passphrase)))

@@ -22,6 +22,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.support.canaries import assert_none_in
+
 
 @dataclass
 class Webhook:
@@ -58,6 +60,7 @@ def webhook(**settings: Any) -> Iterator[Webhook]:
         thread.start()
         try:
             yield hook
+            assert_none_in(json.dumps([body for _, body in hook.posted]), "an alert")
         finally:
             server.shutdown()
             thread.join()
@@ -163,6 +166,7 @@ def mail_server(
     try:
         found.port = controller.port
         yield found
+        assert_none_in(b"".join(mail.as_bytes() for mail in found.mails), "a mail")
     finally:
         controller.stop()
 

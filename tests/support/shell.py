@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from tests.support.canaries import assert_none_in, assert_none_of_process
 from tradebot.cli.main import main
 
 PROGRAM = Path(sys.executable).with_name("tradebot")
@@ -68,6 +69,7 @@ def typed(*arguments: str, code: int | None = 0, stdin: str = "") -> Typed:
     assert isinstance(ended, int), f"no exit code but {ended!r}"
     result = Typed(ended, out.getvalue(), err.getvalue())
     assert "Traceback" not in result.err, result.err
+    assert_none_in(result.out + result.err, f"tradebot {' '.join(arguments[:2])}")
     if code is not None:
         assert result.code == code, f"exit code {result.code}\n{result.out}\n{result.err}"
     return result
@@ -107,15 +109,25 @@ class Started:
             text=True,
         )
         self.heard: list[str] = []
+        self._given = tuple(environ)
+        # A sandbox tells whoever started it the key of its play money.
+        self._may_tell = arguments[:1] == ("sandbox",)
 
     def hear(self, pattern: str) -> str:
         """Return the first line on stderr that holds `pattern`; fail where none comes."""
         assert self.process.stderr is not None
         for line in self.process.stderr:
             self.heard.append(line)
+            self.watch(line)
             if re.search(pattern, line):
                 return line
         raise AssertionError(f"{pattern!r} was never said: {''.join(self.heard)}")
+
+    def watch(self, said: str) -> None:
+        """Demand that no credential is in what it said, nor where other users see processes."""
+        if not self._may_tell:
+            assert_none_in(said, "the program")
+        assert_none_of_process(self.process.pid, self._given)
 
     def send(self, *signals: signal.Signals) -> None:
         """Send signals, one right after the other."""
@@ -126,6 +138,7 @@ class Started:
         """Wait for the end, which must come with `code` and without a traceback."""
         out, err = self.process.communicate(timeout=PATIENCE_SECONDS)
         result = Typed(self.process.returncode, out, "".join(self.heard) + err)
+        self.watch(out + err)
         assert "Traceback" not in result.err, result.err
         assert result.code == code, f"exit code {result.code}\n{result.out}\n{result.err}"
         return result
@@ -137,6 +150,7 @@ def started(folder: Path, *arguments: str, **environ: str) -> Iterator[Started]:
     program = Started(folder, *arguments, **environ)
     try:
         yield program
+        program.watch("")
     finally:
         program.process.kill()
         program.process.communicate()

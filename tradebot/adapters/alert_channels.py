@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from tradebot.adapters.allowed_hosts import AllowedHosts, checked_requests, is_loopback
 from tradebot.adapters.clock import WallClock
+from tradebot.adapters.last_words import pin_loggers
 from tradebot.adapters.redact import Secret, plain_text
 from tradebot.errors import ConfigError, TradebotError
 from tradebot.model.timeframe import format_time
@@ -154,6 +155,8 @@ def _posted(
     # Imported here: every command reads the alert settings, few send an alert.
     import requests
 
+    # Also where no log is open: at DEBUG the library names the path, which is the credential.
+    pin_loggers()
     with checked_requests(allowed) as session:
         # A proxy from the environment has no business with our own machine.
         session.trust_env = not is_local
