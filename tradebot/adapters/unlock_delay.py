@@ -68,7 +68,8 @@ class UnlockDelay:
             try:
                 yield
             except KeystoreError:
-                if not is_counted:
+                # The wait begins with the answer.
+                if not (is_counted and self._count(failures.count + 1)):
                     self._wait_until(self._clock.now_ms() + DELAY_MS_MAX)
                 raise
             with suppress(OSError):

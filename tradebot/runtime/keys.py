@@ -4,7 +4,7 @@ Law: what changes a keystore, and every attempt to open one, is in the audit log
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
@@ -19,6 +19,7 @@ from tradebot.adapters.keystore_file import ALERTS, KeyCheck, Slot, keystore_exi
 from tradebot.adapters.redact import Redactor, Secret
 from tradebot.adapters.unlock import Ways, keystore_passphrase
 from tradebot.errors import KeystoreError, NotFoundError, UsageError
+from tradebot.ports import Clock
 from tradebot.runtime.key_fields import ALERT_FIELDS, Ask, read_fields
 
 # Asks the exchange what a key may do; None = it could not be asked. A refusal is a KeystoreError.
@@ -39,6 +40,7 @@ class Unlocking:
     has_keyring: bool = False
     has_insecure_env: bool = False
     audit: AuditLog | None = None
+    clock: Clock = field(default_factory=WallClock)
     on_wait: Callable[[int], None] | None = None
 
     def passphrase(self, *, is_new: bool = False) -> Secret:
@@ -64,7 +66,13 @@ class Unlocking:
         slot_names(self.folder)
         try:
             passphrase = self.passphrase()
-            store = Keystore.open(self.folder, passphrase, redactor=redactor, on_wait=self.on_wait)
+            store = Keystore.open(
+                self.folder,
+                passphrase,
+                redactor=redactor,
+                clock=self.clock,
+                on_wait=self.on_wait,
+            )
         except KeystoreError as error:
             self.note(AuditKind.UNLOCK_FAILED, error=error.message)
             raise

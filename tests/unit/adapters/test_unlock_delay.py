@@ -61,6 +61,17 @@ def test_a_right_passphrase_waits_too_and_then_all_is_forgotten(owner: Owner) ->
     assert not (owner.folder / FAILURES_NAME).exists()
 
 
+def test_the_wait_begins_with_the_answer(owner: Owner) -> None:
+    def refuse_slowly() -> None:
+        with UnlockDelay(owner.folder, owner.clock).attempt():
+            owner.clock.sleep_until(START_MS + 5_000)
+            raise KeystoreError("slow")
+
+    with pytest.raises(KeystoreError, match="slow"):
+        refuse_slowly()
+    assert owner.attempt(is_right=True) == 1
+
+
 def test_time_that_has_passed_counts(owner: Owner) -> None:
     for _ in range(4):
         owner.attempt(is_right=False)

@@ -12,7 +12,7 @@ from tests.support.keystores import CHEAP
 from tests.support.servers import webhook
 from tradebot.adapters.alerts import AlertSettings
 from tradebot.adapters.audit import AuditLog
-from tradebot.adapters.clock import WallClock
+from tradebot.adapters.clock import VirtualClock
 from tradebot.adapters.keystore import Keystore
 from tradebot.adapters.keystore_file import KeyCheck, Slot, slot_names
 from tradebot.adapters.redact import Redactor, Secret
@@ -254,10 +254,10 @@ def test_what_changes_a_keystore_and_who_opens_it_is_in_the_audit_log(
 def test_the_owner_is_told_of_a_wait(unlocking: Unlocking) -> None:
     told = list[int]()
     (unlocking.folder / FAILURES_NAME).touch(mode=0o600)
-    kept = {"count": 1, "last_at_ms": WallClock().now_ms()}
+    kept = {"count": 3, "last_at_ms": 1_000}
     (unlocking.folder / FAILURES_NAME).write_text(json.dumps(kept))
-    replace(unlocking, on_wait=told.append).open()
-    assert told == [1]
+    replace(unlocking, on_wait=told.append, clock=VirtualClock(2_000)).open()
+    assert told == [3]
 
 
 def test_the_new_passphrase_must_be_another_one(unlocking: Unlocking, tmp_path: Path) -> None:
