@@ -4,17 +4,24 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import requests
 
 from tests.support.sandbox import KEY, SECRET, book
-from tests.support.servers import refusing_port
+from tests.support.servers import refusing_port, webhook
 from tests.support.shell import refused, typed
 from tradebot.adapters.keystore import Keystore
-from tradebot.adapters.keystore_file import KeyCheck
+from tradebot.adapters.keystore_file import KeyCheck, Slot
+from tradebot.adapters.permissions import Permissions
 from tradebot.adapters.redact import Secret
+from tradebot.errors import ExchangeUnavailable, TradebotError
+from tradebot.runtime import assemble
+from tradebot.runtime.assemble import LIVE
+from tradebot.runtime.config import load_config
+from tradebot.runtime.key_asking import check_at_start, key_terms
+from tradebot.runtime.key_checks import KeyTerms
 from tradebot.sandbox.auth import KeyRights
 from tradebot.sandbox.server import SandboxServer
 
@@ -95,6 +102,21 @@ def test_start_with_a_key_that_does_more_or_less_than_trade_ends_with_4(
     assert not (folder / "logs" / "runs" / "testnet-binance-main" / "journal.db").exists()
 
 
+def test_owner_hears_at_once_that_a_key_may_do_something_else_than_before(
+    folder: Path, exchange: Exchange
+) -> None:
+    with (folder / "config.toml").open("a") as file:
+        file.write("[alerts]\nchannels = ['slack']\n")
+    with webhook() as hook:
+        typed("keys", "add", "slack", "--stdin", *exchange.unlock, stdin=hook.url)
+        typed(*ADD, *exchange.unlock, stdin=LINES)
+        exchange.tells(KeyRights.WITHDRAW)
+        typed("run", "--testnet", *exchange.unlock, code=4)
+    told = [body["text"] for _, body in hook.posted if "audit: " in body["text"]]
+    assert len(told) == 1
+    assert "audit: what the key binance/testnet/main may do has changed: " in told[0]
+
+
 @pytest.mark.parametrize(
     ("rights", "why"),
     [
@@ -117,6 +139,45 @@ def test_testnet_is_traded_on_with_a_warning_where_rights_are_not_told(
     assert why in done.err
     assert "give it no right to withdraw" in done.err
     assert "has no spot market ETH/USDT" in done.err
+
+
+def test_bot_is_watched_by_what_its_start_has_asked(
+    folder: Path, exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The watch asks an hour later: here the bot ends as soon as it was given one."""
+    given: list[KeyTerms] = []
+
+    def assembled(*arguments: object, key_terms: KeyTerms, **named: object) -> NoReturn:
+        given.append(key_terms)
+        raise TradebotError("far enough")
+
+    monkeypatch.setattr(assemble, "account", assembled)
+    typed(*ADD, *exchange.unlock, stdin=LINES)
+    typed("run", "--testnet", *exchange.unlock, code=1)
+    (terms,) = given
+    assert (terms.is_real, terms.any_address) == (False, False)
+    terms.note(Permissions(may_withdraw=True))
+    assert _verdicts()[-1].startswith("may withdraw; not told: trade, transfer")
+
+
+def test_real_money_is_held_to_more_and_to_the_owner_s_word(
+    folder: Path, exchange: Exchange
+) -> None:
+    slot, config = Slot("binance", LIVE, "main"), load_config(None)
+    assert (key_terms(config, slot).is_real, key_terms(config, slot).any_address) == (True, False)
+    sentence = "I trade real money with a key that works from every address"
+    typed("arm", "--override", "addresses", "--reason", "x", "--sentence", sentence, code=6)
+    assert key_terms(config, slot).any_address
+    assert not key_terms(config, Slot("binance", LIVE, "other")).any_address
+    assert not key_terms(config, Slot("kraken", LIVE, "main")).any_address
+
+
+def test_real_money_does_not_start_while_nobody_answers(folder: Path, exchange: Exchange) -> None:
+    proxy = f"[exchange.ccxt]\nhttpsProxy = 'http://127.0.0.1:{refusing_port()}'\n"
+    (folder / "config.toml").write_text(proxy)
+    fields = {"api_key": Secret(KEY), "secret": Secret(SECRET)}
+    with pytest.raises(ExchangeUnavailable, match="cannot be asked for what the key may do"):
+        check_at_start(load_config(None), Slot("binance", LIVE, "main"), fields)
 
 
 # --- as it is added -----------------------------------------------------------------------------

@@ -7,9 +7,10 @@ process at once, and the restart settles what that left open.
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from tradebot.adapters.alerts import AlertQueue, AlertSettings
 from tradebot.adapters.audit import AuditKind, AuditLog
@@ -39,6 +40,9 @@ from tradebot.runtime.session import Listener
 from tradebot.runtime.telling import news
 from tradebot.runtime.trader import Ticked
 from tradebot.runtime.world import simulated_world
+
+if TYPE_CHECKING:
+    from tradebot.adapters.permissions import Permissions
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -130,7 +134,7 @@ def run_account(
     with _started(config, run, mode, watcher, unlocking, redactor, account) as told:
         listener, alerts = told
         run.check_journal()
-        key_terms = _checked_key(config, slot, keys, watcher)
+        key_terms = _checked_key(config, slot, keys, watcher, alerts)
         bot = assemble.account(
             config,
             run,
@@ -156,16 +160,30 @@ def run_account(
 
 
 def _checked_key(
-    config: Config, slot: Slot, keys: Mapping[str, Secret], watcher: Watcher
+    config: Config, slot: Slot, keys: Mapping[str, Secret], watcher: Watcher, alerts: Alerts
 ) -> KeyTerms:
     """Return what the key is held to. Raises KeystoreError where it may not be used."""
     from tradebot.runtime.key_asking import check_at_start
 
-    terms, warning = check_at_start(config, slot, keys)
+    try:
+        terms, warning = check_at_start(config, slot, keys)
+    finally:
+        _tell_unusual(config, alerts)
     if warning:
         get_logger("keys").warning("key.not_checked", message=warning)
         watcher.on_warning(warning)
-    return terms
+
+    def note(told: "Permissions") -> None:
+        terms.note(told)
+        _tell_unusual(config, alerts)
+
+    return replace(terms, note=note)
+
+
+def _tell_unusual(config: Config, alerts: Alerts) -> None:
+    """Tell the owner what is unusual in the audit log, once."""
+    for text in audit_log(config.paths.logs).review():
+        alerts.send(AlertLevel.CRITICAL, "error", f"audit: {text}")
 
 
 def _troubled(alerts: Alerts) -> OnTrouble:
@@ -225,12 +243,9 @@ def _started(
         log.info("run.started", run=run.name)
         if unlocked:
             log.warning("account.unlocked", message=unlocked)
-        audit = audit_log(config.paths.logs)
-        for text in audit.review():
-            alerts.send(AlertLevel.CRITICAL, "error", f"audit: {text}")
-
+        _tell_unusual(config, alerts)
         try:
-            yield _listener(watcher, alerts, audit), alerts
+            yield _listener(watcher, alerts, audit_log(config.paths.logs)), alerts
         except TradebotError as error:
             log.error("run.failed", run=run.name, message=error.message)
             alerts.send(AlertLevel.CRITICAL, "error", f"the bot has stopped: {error.message}")
