@@ -2,7 +2,7 @@
 
 from tests.simulation.zoo import Bug
 from tests.support.builders import START
-from tradebot.engine import apply, risk, sizing, track, valuation
+from tradebot.engine import apply, protect, risk, sizing, track, valuation
 from tradebot.engine.controls import admission, amounts, holdings, losses, pace
 from tradebot.model.order import OrderStatus
 from tradebot.model.timeframe import DAY_MS
@@ -11,6 +11,7 @@ from tradebot.runtime.session import Session
 
 _CONTROLS = "tests.unit.engine.controls"
 _LIMITS = "tests.unit.runtime.test_limits"
+_PACE = "tests.unit.engine.test_pace_of_exits"
 _TRACK = "tests.unit.engine.test_track"
 _BUY = "buy 1 BTC @ 100"
 
@@ -184,6 +185,21 @@ GATE_BUGS = (
             ),
         ),
         test=(f"{_CONTROLS}.test_pace", "test_fifth_for_exits_is_rounded_down", 10, 8),
+    ),
+    Bug(
+        "the pace keeps the stop of a bare position back",
+        ((pace.check_rate, " or is_for_bare(state, intent)", ""),),
+        test=(f"{_CONTROLS}.test_pace", "test_what_guards_or_ends_a_bare_position_never_waits"),
+    ),
+    Bug(
+        "a stop goes for a sale that the pace holds back",
+        ((protect.exit_at, "messages=1 if resting is None else 2", ""),),
+        test=(_PACE, "test_sale_that_the_pace_holds_back_costs_no_stop"),
+    ),
+    Bug(
+        "of a stop and its target one is counted",
+        ((protect._guarded_by, "messages=1 if stop is None else 2", ""),),
+        test=(_PACE, "test_target_that_would_pass_the_pace_lets_its_stop_leave_alone", 9),
     ),
     Bug(
         "an order in doubt lets entries in beside it",

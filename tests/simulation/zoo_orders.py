@@ -1,7 +1,7 @@
 """Bugs of how orders are decided, sent, asked about, booked and guarded, each seen by worlds."""
 
 from tests.simulation.zoo import Bug
-from tradebot.engine import apply_orders, booking, decide, protect, reconcile, risk
+from tradebot.engine import apply_orders, booking, decide, guarded, protect, reconcile, risk
 from tradebot.engine.controls import holdings
 from tradebot.runtime.carrying import Carrier
 from tradebot.runtime.guarding import Guard
@@ -115,7 +115,7 @@ ORDER_BUGS = (
         (
             (
                 Carrier._is_ended,
-                "            # \"Unknown order\": it has just filled or expired; the fill wins.\n",
+                '            # "Unknown order": it has just filled or expired; the fill wins.\n',
                 "            now = self._clock.now_ms()\n"
                 "            self._books.record([ev.OrderCancelled(at=now, order_id=order.id)])\n"
                 "            return True\n",
@@ -171,14 +171,12 @@ ORDER_BUGS = (
         "a target whose stop is gone is left alone",
         (
             (protect._renewed, "if not stops and level", "if False"),
-            (protect.has_stop_at_rest, "order.leg is Leg.STOP", "order.leg in PROTECTIVE"),
+            (guarded.has_stop_at_rest, "order.leg is Leg.STOP", "order.leg is not Leg.ENTRY"),
         ),
     ),
     Bug(
         "nobody asks about orders between candles",
-        (
-            (Trader.tick, "unread = self._settled()", "unread = None"),
-        ),
+        ((Trader.tick, "unread = self._settled()", "unread = None"),),
     ),
     Bug(
         "a stop counts as replaced though the old one could not be cancelled",
@@ -211,7 +209,7 @@ ORDER_BUGS = (
             (
                 Carrier._is_ended,
                 "        if isinstance(outcome, Unknown | Unsent):\n            return False",
-                "        if isinstance(outcome, Unknown) and order.side == \"buy\":\n"
+                '        if isinstance(outcome, Unknown) and order.side == "buy":\n'
                 "            now = self._clock.now_ms()\n"
                 "            self._record([ev.OrderCancelled(at=now, order_id=order.id)])\n"
                 "            return True\n"

@@ -12,12 +12,11 @@ from tradebot.engine.entries import begun, entry_price, is_used_up, over
 from tradebot.engine.exits import exit_reason, stop_level
 from tradebot.engine.protect import (
     LATE_EXIT,
+    exit_at,
     guard,
     is_exit_tried,
     is_under_way,
     resting_protection,
-    ruled,
-    sale,
     strategy_of,
 )
 from tradebot.engine.risk import review
@@ -135,18 +134,7 @@ def _exit(
         return guard(state, market, position, rules, candle.closed_at, level)
     if is_under_way(state, market):
         return ()  # Its protection stays, too: nothing could be sold in its stead.
-    resting = resting_protection(state.orders.of(market))
-    if resting is not None:
-        return (Cancel(resting, reason),)
-    scale = state.scales[market]
-    intent = sale(
-        state,
-        market,
-        position,
-        leg=Leg.EXIT,
-        kind=OrderKind.MARKET,
-        closed_at=candle.closed_at,
-        reference=scale.price_decimal(candle.close),
-        reason=reason,
+    price = state.scales[market].price_decimal(candle.close)
+    return exit_at(
+        state, market, position, rules, time=candle.closed_at, price=price, reason=reason
     )
-    return (ruled(state, intent, rules),)

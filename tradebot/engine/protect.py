@@ -10,6 +10,7 @@ from decimal import Decimal
 from tradebot.engine.actions import Action, Cancel, Place, PlaceOco, Refuse, Replace
 from tradebot.engine.entries import begun
 from tradebot.engine.exits import stop_level, target_level
+from tradebot.engine.guarded import has_stop_at_rest
 from tradebot.engine.risk import review
 from tradebot.engine.settings import Rules
 from tradebot.engine.state import State
@@ -58,15 +59,6 @@ def is_bare(state: State, market: str, rules: Rules) -> bool:
     return not has_stop_at_rest(state, market) and is_held(state, market)
 
 
-def has_stop_at_rest(state: State, market: str) -> bool:
-    """Return whether stops that rest at the exchange cover all that could be sold."""
-    left = state.positions[market].sellable
-    for order in state.orders.unsettled.values():
-        if order.leg is Leg.STOP and order.market == market and order.status in RESTING:
-            left = MONEY_CONTEXT.subtract(left, order.remaining)
-    return left <= 0
-
-
 def lacks_target(state: State, market: str, rules: Rules) -> bool:
     """Return whether a position that the rules give no stop, but a target, has none."""
     if not rules.target_ppm or rules.stop_ppm or rules.trailing_ppm or state.orders.of(market):
@@ -104,21 +96,10 @@ def _sold(
     if not state.markets[market].is_trading:
         return ()  # What rests waits for the market to open; a sale would be refused.
     resting = resting_protection(state.orders.of(market))
-    if resting is not None:
-        return (Cancel(resting, reason),)
-    if is_under_way(state, market) or is_exit_tried(state, market, time):
+    if resting is None and (is_under_way(state, market) or is_exit_tried(state, market, time)):
         return ()
-    intent = sale(
-        state,
-        market,
-        position,
-        leg=Leg.EXIT,
-        kind=OrderKind.MARKET,
-        closed_at=time,
-        reference=state.feed.closes.get(market, position.entry_price),
-        reason=reason,
-    )
-    return (ruled(state, intent, rules),)
+    price = state.feed.closes.get(market, position.entry_price)
+    return exit_at(state, market, position, rules, time=time, price=price, reason=reason)
 
 
 def flatten(
@@ -187,14 +168,24 @@ def guard(
         return _sold(state, market, position, rules, time=time, reason=REFUSED)
     stop = _protection(state, market, position, Leg.STOP, level, time) if level else None
     aim = _protection(state, market, position, Leg.TARGET, target, time) if target else None
-    rulings = [review(state, intent, rules) for intent in (stop, aim) if intent is not None]
-    for ruling in rulings:
-        if isinstance(ruling, Refused):
-            return (Refuse(ruling),)
-    approved = [ruling for ruling in rulings if isinstance(ruling, Approved)]
-    if len(approved) == 2:
-        return (PlaceOco(approved[0], approved[1]),)
-    return (Place(approved[0]),)
+    return _guarded_by(state, rules, stop, aim)
+
+
+def _guarded_by(
+    state: State, rules: Rules, stop: Intent | None, aim: Intent | None
+) -> tuple[Action, ...]:
+    """Return the placing of a stop, a target, or both in one; no target holds its stop back."""
+    aimed = None
+    if aim is not None:
+        aimed = review(state, aim, rules, messages=1 if stop is None else 2)
+    if stop is None:
+        return () if aimed is None else (_placed(aimed),)
+    guarding = review(state, stop, rules)
+    if isinstance(guarding, Approved) and isinstance(aimed, Approved):
+        return (PlaceOco(guarding, aimed),)
+    if isinstance(guarding, Approved) and isinstance(aimed, Refused):
+        return (Place(guarding), Refuse(aimed))
+    return (_placed(guarding),)
 
 
 def _renewed(
@@ -227,8 +218,12 @@ def _renewed(
     if is_fit and state.orders.attempts(market, Leg.STOP, time):
         return ()
     level = max(level, own)
+    # The old one goes for it; with its target, both have to be placed anew.
     ruling = review(
-        state, _protection(state, market, position, Leg.STOP, level, time), rules
+        state,
+        _protection(state, market, position, Leg.STOP, level, time),
+        rules,
+        messages=1 + len(resting),
     )
     if isinstance(ruling, Refused):
         return (Refuse(ruling),)
@@ -311,9 +306,43 @@ def sale(
     )
 
 
+def exit_at(
+    state: State,
+    market: str,
+    position: Position,
+    rules: Rules,
+    *,
+    time: int,
+    price: Decimal,
+    reason: str,
+) -> tuple[Action, ...]:
+    """Return the sale of a position at the market, or first the cancel of what rests there.
+
+    What the gate will not let leave costs no position its stop: then the sale is refused at once.
+    """
+    resting = resting_protection(state.orders.of(market))
+    intent = sale(
+        state,
+        market,
+        position,
+        leg=Leg.EXIT,
+        kind=OrderKind.MARKET,
+        closed_at=time,
+        reference=price,
+        reason=reason,
+    )
+    ruling = review(state, intent, rules, messages=1 if resting is None else 2)
+    if resting is not None and isinstance(ruling, Approved):
+        return (Cancel(resting, reason),)
+    return (_placed(ruling),)
+
+
 def ruled(state: State, intent: Intent, rules: Rules) -> Action:
     """Return the placing of an intent, or its refusal by the risk gate."""
-    ruling = review(state, intent, rules)
+    return _placed(review(state, intent, rules))
+
+
+def _placed(ruling: Approved | Refused) -> Action:
     return Place(ruling) if isinstance(ruling, Approved) else Refuse(ruling)
 
 

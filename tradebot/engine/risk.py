@@ -66,28 +66,34 @@ def is_order_id(text: str) -> bool:
 
 
 def review(
-    state: State, intent: Intent, rules: Rules, outside: Outside = ALL_WELL
+    state: State,
+    intent: Intent,
+    rules: Rules,
+    outside: Outside = ALL_WELL,
+    *,
+    messages: int = 1,
 ) -> Approved | Refused:
     """Return the ruling on an intent.
 
-    Approved with its id, or refused by the first broken control.
+    Approved with its id, or refused by the first broken control. `messages` to the exchange leave
+    for it: an order, and the cancel or the sibling that goes with it.
     """
     name = order_id(state, intent)
-    refused = _check(state, intent, rules, outside, name)
+    refused = _check(state, intent, rules, outside, name, messages)
     if refused is not None:
         return refused
     return Approved(order_id=name, intent=intent)
 
 
 def _check(
-    state: State, intent: Intent, rules: Rules, outside: Outside, name: str
+    state: State, intent: Intent, rules: Rules, outside: Outside, name: str, messages: int
 ) -> Refused | None:
     of_any_order = (
         check_halted(state, intent)
         or check_numbers(intent)
         or check_quantity(state, intent)
         or check_twice(state, intent, name)
-        or check_rate(state, intent, rules)
+        or check_rate(state, intent, rules, messages)
     )
     if of_any_order is not None or intent.reduce_only:
         return of_any_order

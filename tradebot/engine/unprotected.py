@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tradebot.engine.apply import apply
-from tradebot.engine.protect import PROTECTIVE, has_stop_at_rest
+from tradebot.engine.guarded import has_stop_at_rest
+from tradebot.engine.protect import PROTECTIVE
 from tradebot.engine.state import State
 from tradebot.engine.valuation import is_held
 from tradebot.model import event as ev

@@ -1,10 +1,14 @@
-"""How much may leave, how fast, and never the same thing twice."""
+"""How much may leave, how fast, and never the same thing twice.
+
+Law: no position is left without its stop for the sake of the pace.
+"""
 
 from tradebot.engine.controls.refusal import refused
+from tradebot.engine.guarded import has_stop_at_rest
 from tradebot.engine.settings import Rules
 from tradebot.engine.state import State
 from tradebot.model.money import plain
-from tradebot.model.order import Intent, OrderKind, Refused
+from tradebot.model.order import Intent, Leg, OrderKind, Refused
 
 MINUTE_MS, HOUR_MS = 60_000, 3_600_000
 # Of what a minute or an hour may have, entries leave a fifth to exits.
@@ -18,33 +22,44 @@ def check_twice(state: State, intent: Intent, order_id: str) -> Refused | None:
     return refused(intent, "duplicate", 0, 1, f"order {order_id} was intended before")
 
 
-def check_rate(state: State, intent: Intent, rules: Rules) -> Refused | None:
-    """Refuse an order where a minute or an hour has had its share of orders and cancels.
+def check_rate(state: State, intent: Intent, rules: Rules, messages: int) -> Refused | None:
+    """Refuse an order whose messages would take a minute or an hour over its share of them.
 
-    The gate has no clock: the window ends at the candle's close, or at the newest message after it.
+    What guards a bare position or ends it leaves at any pace, and is counted: an exit waits only
+    where the stop stays meanwhile. The gate has no clock: the window ends at the candle's close, or
+    at the newest message after it.
     """
     sent, pace = state.track.sent, rules.pace
+    if not sent or is_for_bare(state, intent):
+        return None
     # A candle that is decided late has had hours of messages since: those of one minute count.
-    now = max(intent.closed_at, sent[-1]) if sent else intent.closed_at
+    now = max(intent.closed_at, sent[-1])
     for control, most, window_ms in (
         ("orders_per_minute_max", pace.orders_per_minute_max, MINUTE_MS),
         ("orders_per_hour_max", pace.orders_per_hour_max, HOUR_MS),
     ):
-        if not most or len(sent) < most - most // RESERVED_PART:
+        if not most or len(sent) + messages <= most - most // RESERVED_PART:
             continue
         share = most if intent.reduce_only else most - most // RESERVED_PART
         count = sum(time > now - window_ms for time in sent)
-        if count >= share:
+        if count + messages > share:
             return refused(
                 intent,
                 control,
                 share,
-                count + 1,
+                count + messages,
                 f"{count} orders and cancels left within {window_ms // 1000} s, the limit is "
                 f"{most}, of which {'none is' if intent.reduce_only else 'a fifth is'} kept for "
                 f"{'others' if intent.reduce_only else 'exits'}",
             )
     return None
+
+
+def is_for_bare(state: State, intent: Intent) -> bool:
+    """Return whether an intent guards or ends a position that no stop guards; a target does not."""
+    if not intent.reduce_only or intent.leg is Leg.TARGET:
+        return False
+    return not has_stop_at_rest(state, intent.market)
 
 
 def check_repeated(state: State, intent: Intent, rules: Rules) -> Refused | None:

@@ -3,6 +3,9 @@
 Law: a pause is read from the trades that have ended; nothing has to remember that it began.
 """
 
+from decimal import Decimal
+from typing import NamedTuple
+
 from tradebot.engine.controls.refusal import refused
 from tradebot.engine.settings import Pauses, Rules
 from tradebot.engine.state import State
@@ -10,6 +13,15 @@ from tradebot.engine.track import Ended
 from tradebot.model.money import MONEY_CONTEXT, PPM, ZERO, plain
 from tradebot.model.order import Intent, Refused
 from tradebot.model.timeframe import format_time
+
+
+class _Low(NamedTuple):
+    """Trades that gained too little, the last of them at `at`."""
+
+    at: int
+    count: int
+    gain: Decimal
+    wanted: Decimal
 
 
 def check_pauses(state: State, intent: Intent, rules: Rules) -> Refused | None:
@@ -90,26 +102,44 @@ def _paused_by(stops: list[Ended], most: int, pauses: Pauses) -> int | None:
 def _check_low_profit(state: State, intent: Intent, pauses: Pauses, now: int) -> Refused | None:
     if not (pauses.low_profit_trades or pauses.market_low_profit_trades):
         return None
-    recent = _since(state.track.trades, now - pauses.low_profit_within_ms)
+    # What is older can neither pause now, nor be counted with what could.
+    oldest = now - pauses.low_profit_pause_ms - pauses.low_profit_within_ms
+    recent = _since(state.track.trades, oldest)
     here = [each for each in recent if each.market == intent.market]
     for control, least, of in (
         ("market_low_profit_trades", pauses.market_low_profit_trades, here),
         ("low_profit_trades", pauses.low_profit_trades, recent),
     ):
-        if not least or len(of) < least or now - of[-1].at >= pauses.low_profit_pause_ms:
-            continue
-        gain, cost = ZERO, ZERO
-        for each in of:
-            gain, cost = MONEY_CONTEXT.add(gain, each.gain), MONEY_CONTEXT.add(cost, each.cost)
-        wanted = MONEY_CONTEXT.divide(MONEY_CONTEXT.multiply(cost, pauses.low_profit_ppm), PPM)
-        if gain < wanted:
-            until = format_time(of[-1].at + pauses.low_profit_pause_ms)
+        low = _too_low(of, least, pauses, now)
+        if low is not None:
             return refused(
                 intent,
                 control,
-                wanted,
-                gain,
-                f"the last {len(of)} trades gained {plain(gain)}, less than {plain(wanted)}; "
-                f"no entries until {until}",
+                low.wanted,
+                low.gain,
+                f"{low.count} trades by {format_time(low.at)} gained {plain(low.gain)}, less than "
+                f"{plain(low.wanted)}; no entries until "
+                f"{format_time(low.at + pauses.low_profit_pause_ms)}",
             )
+    return None
+
+
+def _too_low(of: list[Ended], least: int, pauses: Pauses, now: int) -> _Low | None:
+    """Return the newest trades that gained too little and pause entries still; None = none do.
+
+    One that gains more later ends no pause that was told.
+    """
+    if not least:
+        return None
+    for index in range(len(of) - 1, least - 2, -1):
+        at = of[index].at
+        if now - at >= pauses.low_profit_pause_ms:
+            return None
+        counted = _since(tuple(of[: index + 1]), at - pauses.low_profit_within_ms)
+        gain, cost = ZERO, ZERO
+        for each in counted:
+            gain, cost = MONEY_CONTEXT.add(gain, each.gain), MONEY_CONTEXT.add(cost, each.cost)
+        wanted = MONEY_CONTEXT.divide(MONEY_CONTEXT.multiply(cost, pauses.low_profit_ppm), PPM)
+        if len(counted) >= least and gain < wanted:
+            return _Low(at, len(counted), gain, wanted)
     return None

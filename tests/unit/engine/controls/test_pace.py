@@ -20,19 +20,21 @@ from tests.support.builders import (
     target_order,
 )
 from tests.support.gated import PASSES, Told, asked
-from tradebot.engine.risk import order_id
+from tradebot.engine.risk import order_id, review
 from tradebot.engine.settings import Pace
 from tradebot.engine.state import State
-from tradebot.model.order import Leg, OrderStatus
+from tradebot.model.order import Approved, Leg, Order, OrderStatus, Refused
 
 TWO = (market(), market("ETH/USDT"))
 NOW, SECOND, MINUTE = START + HOUR, 1_000, 60_000
 BUY, SELL = "buy 1 BTC @ 100", "sell 1 BTC @ 100"
 HELD = {BTC: position("1 @ 100")}
+GUARDED = (stop_order("sell 1 BTC @ 90"),)
 
 
-def _sent(*times: int) -> State:
-    state = state_with(positions=HELD)
+def _sent(*times: int, orders: Sequence[Order] = GUARDED) -> State:
+    """Return a state after messages at these times; what is held has its stop."""
+    state = state_with(positions=HELD, orders=orders)
     return state._replace(track=replace(state.track, sent=times))
 
 
@@ -130,6 +132,36 @@ def test_fifth_for_exits_is_rounded_down(most: int, share: int) -> None:
     assert asked(_sent(*(NOW,) * share), BUY, by)[1:2] == (str(share),)
     assert asked(_sent(*(NOW,) * (most - 1)), SELL, by) == PASSES
     assert asked(_sent(*(NOW,) * most), SELL, by)[1:2] == (str(most),)
+
+
+@pytest.mark.parametrize(("messages", "sent"), [(1, 9), (2, 8), (3, 7)])
+@pytest.mark.parametrize(("text", "kept"), [(SELL, 0), (BUY, 2)])
+def test_all_that_leaves_for_one_order_is_counted(
+    messages: int, sent: int, text: str, kept: int
+) -> None:
+    """Symptom: a stop and its target, or a cancel and its sale, counted as one, and passed it."""
+    by, wanted = rules(pace=Pace(orders_per_minute_max=10)), intent(text)
+    at, over = _sent(*(NOW,) * (sent - kept)), _sent(*(NOW,) * (sent - kept + 1))
+    assert isinstance(review(at, wanted, by, messages=messages), Approved)
+    refused = review(over, wanted, by, messages=messages)
+    assert isinstance(refused, Refused)
+    assert (refused.limit, refused.value) == (10 - kept, 11 - kept)
+
+
+@pytest.mark.parametrize("leg", [Leg.STOP, Leg.EXIT, Leg.FLATTEN, Leg.TARGET])
+@pytest.mark.parametrize("guarding", ["", "sell 0.999 BTC @ 90", "sell 1 BTC @ 90"])
+def test_pace_holds_back_only_what_leaves_a_stop_in_its_place(leg: Leg, guarding: str) -> None:
+    by, sent = rules(pace=Pace(orders_per_minute_max=10)), (NOW,) * 10
+    state = _sent(*sent, orders=[stop_order(guarding)] if guarding else [])
+    is_held_back = leg is Leg.TARGET or guarding.startswith("sell 1 ")
+    assert bool(asked(state, intent(SELL, leg=leg), by)) is is_held_back
+
+
+def test_what_guards_or_ends_a_bare_position_never_waits() -> None:
+    by = rules(pace=Pace(orders_per_minute_max=10, orders_per_hour_max=10))
+    state = _sent(*(NOW,) * 10, orders=[])
+    for leg in (Leg.STOP, Leg.EXIT, Leg.FLATTEN):
+        assert asked(state, intent(SELL, leg=leg), by) == PASSES
 
 
 # --- the same again -----------------------------------------------------------------------------

@@ -189,7 +189,7 @@ def _too_low(gain: str) -> Told:
         "low_profit_trades",
         "2",
         gain,
-        f"BTC/USDT: the last 2 trades gained {gain}, less than 2; no entries until "
+        f"BTC/USDT: 2 trades by 2024-01-01T00:00:00Z gained {gain}, less than 2; no entries until "
         "2024-01-01T05:00:00Z",
     )
 
@@ -222,8 +222,9 @@ def test_gain_of_less_than_nothing_may_be_allowed() -> None:
 @pytest.mark.parametrize(
     ("oldest", "newest", "is_paused"),
     [
-        (10 * HOUR, 1, True),
-        (10 * HOUR + 1, 1, False),  # one too few within the time
+        (10 * HOUR, 0, True),
+        (10 * HOUR + 1, 1, True),
+        (10 * HOUR + 2, 1, False),  # one too few within the time before the last of them
         (9 * HOUR, 5 * HOUR - 1, True),
         (9 * HOUR, 5 * HOUR, False),  # the pause is over
     ],
@@ -249,6 +250,30 @@ def test_gain_is_of_all_trades_within_the_time_and_not_of_the_last_few() -> None
 def test_pause_after_low_profit_is_measured_from_the_newest_of_many_trades() -> None:
     state = after(*lost(9 * HOUR, 8 * HOUR, 1, stopped=False))
     assert "no entries until 2024-01-01T05:59:59.999Z" in str(_both(state, LOW)[0][3:])
+
+
+@pytest.mark.parametrize(("ago", "is_paused"), [(20 * HOUR - 1, True), (20 * HOUR, False)])
+def test_low_profit_pauses_for_as_long_as_it_told(ago: int, is_paused: bool) -> None:
+    """Symptom: of a pause of 100 candles 12 were kept: its trades had left what was looked at."""
+    by = replace(LOW, low_profit_pause_ms=20 * HOUR)
+    state = after(*lost(ago + 2, ago + 1, ago, stopped=False))
+    everywhere = _both(state, by)[0]
+    assert (everywhere != PASSES) is is_paused
+    assert (
+        _both(state, replace(LOW_HERE, low_profit_pause_ms=20 * HOUR))[0] != PASSES
+    ) is is_paused
+    if is_paused:
+        assert "no entries until 2024-01-01T01:00:00.001Z" in str(everywhere[3:])
+
+
+@pytest.mark.parametrize("gain", ["9", "-9"])
+def test_trade_that_ends_in_a_pause_shortens_none_and_may_begin_its_own(gain: str) -> None:
+    low = lost(4 * HOUR, 3 * HOUR, stopped=False)
+    state = after(*low, *lost(HOUR, gain=gain, stopped=False))
+    until = "2024-01-01T03:00:00Z" if gain == "9" else "2024-01-01T05:00:00Z"
+    assert f"no entries until {until}" in str(_both(state, LOW)[0][3:])
+    too_old = after(*lost(6 * HOUR, 5 * HOUR, stopped=False), *lost(HOUR, gain="9", stopped=False))
+    assert _both(too_old, LOW)[0] == PASSES
 
 
 def test_low_profit_of_a_market_counts_no_other() -> None:
