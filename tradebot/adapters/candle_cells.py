@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from tradebot.adapters.redact import plain_text
 from tradebot.candles import VALUE_COLUMNS, Flags, Floats, Ints
 from tradebot.errors import DataError
 
@@ -49,7 +50,8 @@ def find_columns(names: Iterable[str], *, file: str) -> dict[str, str]:
 
 
 def _missing(missing: list[str], names: list[str], file: str) -> DataError:
-    shown = ", ".join(name[:30] for name in names[:10]) + (", ..." if len(names) > 10 else "")
+    shown = ", ".join(plain_text(name)[:30] for name in names[:10])
+    shown += ", ..." if len(names) > 10 else ""
     example = "opened_at,open,high,low,close,volume"
     if not "".join(names).strip():
         return DataError(
@@ -78,7 +80,9 @@ def to_numbers(cells: pd.Series) -> tuple[Floats, Flags]:
         return np.full(len(cells), np.nan), np.zeros(len(cells), dtype=np.bool_)
     if pd.api.types.is_numeric_dtype(cells):
         return cells.to_numpy(dtype=np.float64, na_value=np.nan), np.ones(len(cells), np.bool_)
-    numbers = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    # As text: digits without end would be a whole number that no float can hold.
+    read = pd.to_numeric(cells.astype("str"), errors="coerce")
+    numbers = read.to_numpy(dtype=np.float64, na_value=np.nan)
     empty = cells.isna().to_numpy(dtype=np.bool_)
     spelled_nan = cells.astype(str).str.strip().str.lower().isin(("nan", "")).to_numpy(np.bool_)
     return numbers, ~np.isnan(numbers) | empty | spelled_nan
