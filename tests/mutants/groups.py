@@ -70,6 +70,17 @@ DECISION = Group(
         "tests/unit/engine/test_state.py",
     ),
 )
+PROTECTION = Group(
+    "protection",
+    ("tradebot/engine/protect.py",),
+    (
+        "tests/unit/engine/test_protect.py",
+        "tests/unit/engine/test_decide.py",
+        "tests/unit/engine/test_entries.py",
+        "tests/unit/engine/test_trailing.py",
+        "tests/unit/engine/test_unprotected.py",
+    ),
+)
 CARRYING = Group(
     "carrying",
     ("tradebot/runtime/carrying.py", "tradebot/adapters/gate_tokens.py"),
@@ -92,4 +103,4 @@ BROKER = Group(
         "tests/unit/runtime/test_dead_man.py",
     ),
 )
-GROUPS = (GATE, RULES, LATCH, DECISION, CARRYING, BROKER)
+GROUPS = (GATE, RULES, LATCH, DECISION, PROTECTION, CARRYING, BROKER)
