@@ -146,6 +146,23 @@ def gates(size: Size) -> Iterator[Figure]:
     yield Figure(name=name, unit="us", values=values, goal=50, note=note)
 
 
+def unlocks(size: Size) -> Iterator[Figure]:
+    """Time the opening of a keystore, most of which is the cost of a guess at its passphrase."""
+    results = []
+    for _ in range(size.repeats):
+        with tempfile.TemporaryDirectory() as folder:
+            results.append(work("unlock", folder))
+    peak = max(each["mb"] for each in results)
+    for clock, goal, what in (("seconds", 0.6, ""), ("cpu", None, ", of its own CPU")):
+        yield Figure(
+            name=f"opening the keystore, and one key of it{what}",
+            unit="s",
+            values=tuple(each[clock] for each in results),
+            goal=goal,
+            note=f"{results[0]['cost']}; peak {peak:.0f} MB",
+        )
+
+
 ALL: dict[str, Callable[[Size], Iterator[Figure]]] = {
     "startup": startup,
     "run": run,
@@ -153,6 +170,7 @@ ALL: dict[str, Callable[[Size], Iterator[Figure]]] = {
     "gate": gates,
     "journal": journals,
     "signal": signals,
+    "unlock": unlocks,
     "memory": memory,
 }
 

@@ -138,6 +138,24 @@ def _events(count: int) -> list[Any]:
     return list(result.events)[:count]
 
 
+def unlock(folder: str) -> dict[str, Any]:
+    """Open a keystore of three keys, made with the default cost, and read one of them."""
+    from tradebot.adapters.keystore import Keystore
+    from tradebot.adapters.redact import Secret
+
+    place, passphrase = Path(folder) / "keystore", Secret("of the benchmark")
+    fields = {"api_key": Secret("k" * 64), "secret": Secret("s" * 64)}
+    store = Keystore.create(place, passphrase)
+    for account in ("main", "second", "third"):
+        store.put(f"binance/live/{account}", fields, "live")
+    begun, used = time.perf_counter(), time.process_time()
+    Keystore.open(place, passphrase).get("binance/live/main", "live")
+    seconds, cpu = time.perf_counter() - begun, time.process_time() - used
+    header = json.loads((place / "keystore.json").read_text(encoding="utf-8"))["header"]
+    cost = f"Argon2id with {header['memory_kib'] // 1024} MiB and {header['lanes']} lanes"
+    return {"seconds": seconds, "cpu": cpu, "cost": cost, "mb": peak_mb()}
+
+
 def signal(name: str, calls: str) -> dict[str, Any]:
     """Ask a strategy for its opinion on the last candle, as the live loop does."""
     from tradebot.runtime.chosen import chosen_strategy
@@ -197,6 +215,7 @@ JOBS: dict[str, Callable[..., dict[str, Any]]] = {
     "gate": gate,
     "journal": journal,
     "signal": signal,
+    "unlock": unlock,
 }
 
 if __name__ == "__main__":
