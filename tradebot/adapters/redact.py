@@ -16,6 +16,8 @@ from weakref import WeakValueDictionary
 MASK: Final = "***"
 # Shorter texts occur by chance in every line; the keystore refuses secrets that short.
 SECRET_LENGTH_MIN: Final = 6
+# The first and the last line of a PEM file say nothing; those of its key are this long.
+_LINE_LENGTH_MIN: Final = 12
 
 
 class Secret:
@@ -120,7 +122,7 @@ class Redactor:
         for secret in secrets:
             for text in _parts(secret.reveal()):
                 for pattern in _patterns_of(text):
-                    patterns[pattern] = max(len(text), patterns.get(pattern, 0))
+                    patterns[pattern] = len(text)
         self._patterns = patterns
         if patterns:
             # Longest first: what holds something else must go as a whole.
@@ -143,9 +145,7 @@ def redacted_by_living(text: str) -> str:
 def _parts(text: str) -> Iterator[str]:
     """Yield the text and, as tracebacks print lines apart, each long line of it."""
     yield text
-    lines = text.splitlines()
-    if len(lines) > 1:
-        yield from (line for line in lines if len(line) >= 2 * SECRET_LENGTH_MIN)
+    yield from (line for line in text.splitlines() if len(line) >= _LINE_LENGTH_MIN)
 
 
 def _patterns_of(text: str) -> set[str]:
@@ -154,8 +154,7 @@ def _patterns_of(text: str) -> set[str]:
         return set()
     # What is percent-encoded is a library's taste, and so is how often.
     percent = "".join(map(_percent_pattern, text))
-    found = (form for form in _encodings(text) if len(form) >= SECRET_LENGTH_MIN)
-    return {percent, *map(re.escape, found)}
+    return {percent, *map(re.escape, _encodings(text))}
 
 
 def _percent_pattern(char: str) -> str:
@@ -183,11 +182,10 @@ def _base64_forms(data: bytes) -> set[str]:
     forms = set()
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         forms.add(encode(data).decode())
-        for offset, lost in ((0, 0), (1, 2), (2, 3)):
-            coded = encode(bytes(offset) + data).decode().rstrip("=")
-            whole = (offset + len(data)) % 3 == 0
+        for offset in range(3):
+            coded = encode(bytes(offset) + data).decode()
             # First and last characters also carry bits of the neighbours, so they are not ours.
-            forms.add(coded[lost:] if whole else coded[lost:-1])
+            forms.add(coded[-(-8 * offset // 6) : 8 * (offset + len(data)) // 6])
     return forms
 
 

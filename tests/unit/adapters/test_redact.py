@@ -94,63 +94,88 @@ def test_secrets_compare_by_text_and_only_with_secrets() -> None:
         hash(Secret("abcdef"))
 
 
-FORMS: dict[str, Callable[[str], str]] = {
-    "raw": lambda text: text,
-    "quote": lambda text: quote(text, safe=""),
-    "quote with slashes": quote,
-    "quote_plus": quote_plus,
-    "quote in small letters": lambda text: re.sub(
-        "%..", lambda found: found[0].lower(), quote(text, safe="")
+# What encodes a text, and what of that stands before and after the text itself.
+FORMS: dict[str, tuple[Callable[[str], str], str, str]] = {
+    "raw": (lambda text: text, "", ""),
+    "quote": (lambda text: quote(text, safe=""), "", ""),
+    "quote with slashes": (quote, "", ""),
+    "quote_plus": (quote_plus, "", ""),
+    "quote in small letters": (
+        lambda text: re.sub("%..", lambda found: found[0].lower(), quote(text, safe="")),
+        "",
+        "",
     ),
-    "quoted twice": lambda text: quote(quote(text, safe=""), safe=""),
-    "base64": lambda text: base64.b64encode(text.encode()).decode(),
-    "base64 for urls": lambda text: base64.urlsafe_b64encode(text.encode()).decode(),
-    "basic authorization": lambda text: base64.b64encode(f"u:{text}".encode()).decode(),
-    "base64 at the third place": lambda text: base64.b64encode(f"ux{text}y".encode()).decode(),
-    "hex": lambda text: text.encode().hex(),
-    "HEX": lambda text: text.encode().hex().upper(),
-    "as browsers quote": lambda text: quote(text, safe="!'()*"),
-    "as aiohttp quotes": lambda text: quote(text, safe="!'()*,/:?@$"),
-    "repr": repr,
-    "repr among both quotes": lambda text: repr(f"'{text}\""),
-    "repr of bytes": lambda text: repr(text.encode()),
-    "repr of bytes among both quotes": lambda text: repr(f"'{text}\"".encode()),
-    "json": json.dumps,
-    "json as utf-8": lambda text: json.dumps(text, ensure_ascii=False),
-    "repr in json": lambda text: json.dumps(repr(text)),
-    "json in json": lambda text: json.dumps(json.dumps(text)),
-    "json in json in json": lambda text: json.dumps(json.dumps(json.dumps(text))),
-    "html": html.escape,
-}
-
-
+    "quoted twice": (lambda text: quote(quote(text, safe=""), safe=""), "", ""),
+    "as browsers quote": (lambda text: quote(text, safe="!'()*"), "", ""),
+    "as aiohttp quotes": (lambda text: quote(text, safe="!'()*,/:?@$"), "", ""),
+    "base64": (lambda text: base64.b64encode(text.encode()).decode(), "", ""),
+    "base64 for urls": (lambda text: base64.urlsafe_b64encode(text.encode()).decode(), "", ""),
+    "hex": (lambda text: text.encode().hex(), "", ""),
+    "HEX": (lambda text: text.encode().hex().upper(), "", ""),
+    "repr": (lambda text: repr(text)[1:-1], "", ""),
+    "repr among both quotes": (lambda text: repr(f"'{text}\""), "'\\'", "\"'"),
+    "repr of bytes": (lambda text: repr(text.encode())[2:-1], "", ""),
+    "repr of bytes among both quotes": (
+        lambda text: repr(f"'{text}\"".encode()), "b'\\'", "\"'",
+    ),
+    "json": (json.dumps, '"', '"'),
+    "json as utf-8": (lambda text: json.dumps(text, ensure_ascii=False), '"', '"'),
+    "repr in json": (lambda text: json.dumps(repr(text)[1:-1]), '"', '"'),
+    "json in json": (lambda text: json.dumps(json.dumps(text)), '"\\"', '\\""'),
+    "json in json in json": (
+        lambda text: json.dumps(json.dumps(json.dumps(text))), '"\\"\\\\\\"', '\\\\\\"\\""',
+    ),
+    "html": (html.escape, "", ""),
+}  # fmt: skip
 SECRETS = {
     "odd": CANARY,
     "pem": PEM,
     "key": "plainkey0123456789",
     "one quote": "it's-7f3a9c-0123",
     "the other quote": 'say"7f3a9c"0123',
+    "six": "7f3a9c",
+    "seven": "7f3a9cX",
+    "eight": "7f3a9cXY",
 }
 
 
 @pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
-@pytest.mark.parametrize("encode", FORMS.values(), ids=FORMS)
-def test_a_registered_secret_is_masked_as(encode: Callable[[str], str], secret: str) -> None:
-    redactor = Redactor([Secret(secret)])
-    whole = encode(secret)
-    shown = redactor(f"before {whole} after")
-    assert shown.startswith("before ")
-    assert shown.endswith(" after")
-    assert MASK in shown
-    # No piece of it as long as eight characters may stay.
-    pieces = {whole[at : at + 8] for at in range(len(whole) - 7)}
-    left = {piece for piece in pieces if piece in shown and any(c.isalnum() for c in piece)}
-    assert not left, left
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_a_registered_secret_is_masked_as(
+    form: tuple[Callable[[str], str], str, str], secret: str
+) -> None:
+    encode, before, after = form
+    shown = Redactor([Secret(secret)])(f"x {encode(secret)} x")
+    assert shown == f"x {before}{MASK}{after} x"
+
+
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+@pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
+@pytest.mark.parametrize("end", ["", "?", "??", "???"])
+@pytest.mark.parametrize("begin", ["", ">", ">>", ">>>>"])
+def test_a_registered_secret_is_masked_inside_of_base64(
+    encode: Callable[[bytes], bytes], secret: str, begin: str, end: str
+) -> None:
+    """What stays are characters that also hold bits of what stands beside it."""
+    whole = encode(f"{begin}{secret}{end}".encode()).decode()
+    first = -(-len(begin) * 8 // 6)
+    last = len(whole) if begin + end == "" else (len(begin) + len(secret.encode())) * 8 // 6
+    assert Redactor([Secret(secret)])(whole) == whole[:first] + MASK + whole[last:]
+
+
+def test_only_a_space_is_also_a_plus() -> None:
+    assert Redactor([Secret("7f3a 9c-7")])("7f3a+9c-7 7f3a 9c+7") == "*** 7f3a 9c+7"
 
 
 def test_a_line_of_a_key_file_is_masked_alone() -> None:
     redactor = Redactor([Secret(PEM)])
     assert redactor("error at MHcCAQEEIOlzq8aNARY+/abcdefghijk") == f"error at {MASK}"
+
+
+def test_lines_from_twelve_characters_on_are_masked_alone() -> None:
+    redactor = Redactor([Secret("abcdefghijk\nabcdefghijkl\nxyz")])
+    assert redactor("abcdefghijk, abcdefghijkl, xyz") == "abcdefghijk, ***, xyz"
+    assert Redactor([Secret("abcdefghijkl\n")])("abcdefghijkl") == "***"
 
 
 @given(st.text(min_size=6, max_size=60), st.text(max_size=9), st.text(max_size=9))
@@ -279,6 +304,8 @@ def test_plain_text_holds_no_escape_or_invisible_character(text: str, plain: str
 def test_plain_text_is_cut_and_says_so() -> None:
     assert plain_text("x" * 100, length_max=20) == "x" * 14 + " [cut]"
     assert plain_text("x" * 20, length_max=20) == "x" * 20
+    assert plain_text("x" * 3000) == "x" * 3000
+    assert len(plain_text("x" * 3001)) == 3000
 
 
 @given(st.text())
