@@ -67,6 +67,13 @@ def test_order_in_doubt_says_why(fault: str, cause: str) -> None:
         assert broker.place_order(BUY) == Unknown(order_id="tb-buy", cause=cause)
 
 
+def test_order_that_was_taken_is_reported_by_its_own_id() -> None:
+    with broker_behind_faults() as (broker, _, _):
+        placed = broker.place_order(BUY)
+        assert isinstance(placed, Report), placed
+        assert placed.order_id == "tb-buy"
+
+
 def test_rejection_is_in_the_exchange_s_words() -> None:
     with broker_behind_faults() as (broker, faults, _):
         for name in (POST, OCO):

@@ -32,6 +32,7 @@ GATE = Group(
         "tests/unit/engine/test_risk.py",
         "tests/unit/engine/test_order_id.py",
         "tests/unit/engine/test_compare_other_bot.py",
+        "tests/unit/engine/test_pace_of_exits.py",
         "tests/unit/engine/test_track.py",
         "tests/unit/engine/test_track_orders.py",
         "tests/unit/engine/test_stage.py",
@@ -72,8 +73,9 @@ DECISION = Group(
 )
 PROTECTION = Group(
     "protection",
-    ("tradebot/engine/protect.py",),
+    ("tradebot/engine/protect.py", "tradebot/engine/guarded.py"),
     (
+        "tests/unit/engine/test_pace_of_exits.py",
         "tests/unit/engine/test_protect.py",
         "tests/unit/engine/test_decide.py",
         "tests/unit/engine/test_entries.py",
