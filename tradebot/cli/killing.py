@@ -106,7 +106,7 @@ def drilled(*, is_testnet: bool, config_file: Path | None, passphrase_file: Path
 
     config = load_config(config_file)
     if not is_testnet:
-        return drill_in_sandbox(config.paths.logs)
+        return drill_in_sandbox(config)
     request = Request(config=config_file)
     return drill_on_testnet(config, request, unlocking(config, passphrase_file))
 

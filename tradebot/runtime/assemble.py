@@ -3,18 +3,17 @@
 Law: everything else gets a broker, a feed, a clock and a journal, and cannot tell whose they are.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from tradebot.adapters.candles import CandleStore
 from tradebot.adapters.clock import VirtualClock, WallClock
 from tradebot.adapters.gate_tokens import GateTokens
 from tradebot.adapters.journal import MemoryJournal, SqliteJournal, check_file
 from tradebot.adapters.latch import FileLatch
-from tradebot.adapters.simulated import SimulatedBroker
-from tradebot.candles import CandleTable
 from tradebot.engine.apply import fold
 from tradebot.engine.risk import namespace
 from tradebot.engine.state import State
@@ -23,12 +22,9 @@ from tradebot.model.market import Market
 from tradebot.model.timeframe import DAY_MS, timeframe_ms
 from tradebot.ports import Broker, Clock, Journal, Latch
 from tradebot.runtime.checks import check_same_story, check_sandbox, check_supported
-from tradebot.runtime.chosen import Chosen
 from tradebot.runtime.clock_watch import ClockWatch
 from tradebot.runtime.config import Config
 from tradebot.runtime.dead_man import DeadMan
-from tradebot.runtime.feed import CandleSource, Feed
-from tradebot.runtime.key_checks import KeyTerms, KeyWatch
 from tradebot.runtime.opened import Closable, closing
 from tradebot.runtime.reconciling import Reconciler
 from tradebot.runtime.runs import Run
@@ -41,12 +37,17 @@ from tradebot.runtime.terms import (
     place_of,
     started_event,
 )
-from tradebot.runtime.trader import Trader
-from tradebot.runtime.world import AlwaysArmed, World
 
+# The emergency stop waits for this file: what takes long to load is loaded where it is used.
 if TYPE_CHECKING:
     from tradebot.adapters.breakers import Tell
     from tradebot.adapters.ccxt_client import CcxtClient, ClientSettings
+    from tradebot.candles import CandleTable
+    from tradebot.runtime.chosen import Chosen
+    from tradebot.runtime.feed import CandleSource, Feed
+    from tradebot.runtime.key_checks import KeyTerms, KeyWatch
+    from tradebot.runtime.trader import Trader
+    from tradebot.runtime.world import World
 
 SANDBOX_KEY = "sandbox-key"
 SANDBOX_SECRET = "sandbox-secret"  # noqa: S105  # the sandbox's own, of no use anywhere else
@@ -86,6 +87,9 @@ class Bot:
 
 def backtest(config: Config, world: World, strategy: str, *, tell: Listener) -> Bot:
     """Return a bot over the book itself: no HTTP, a journal in memory."""
+    from tradebot.adapters.simulated import SimulatedBroker
+    from tradebot.runtime.world import AlwaysArmed
+
     clock = VirtualClock(world.start_ms, on_advance=world.book.advance_to)
     tokens = GateTokens()
     broker = SimulatedBroker(world.book, tokens=tokens, clock=clock)
@@ -171,7 +175,7 @@ def account(
     tell: Listener,
     is_ending: bool,
     is_blind: bool,
-    on_stopped: "Tell" = lambda level, text: None,
+    on_stopped: Tell = lambda level, text: None,
     key_terms: KeyTerms | None = None,
 ) -> Bot:
     """Return a bot over an account of the exchange, live or on its testnet, by the wall's clock.
@@ -198,7 +202,7 @@ def account(
 
 def account_settings(
     config: Config, clock: WallClock, *, mode: str, key: str, secret: str
-) -> "ClientSettings":
+) -> ClientSettings:
     """Return how an account of the exchange is reached, by a clock that follows the exchange's."""
     from tradebot.adapters.ccxt_client import ClientSettings
 
@@ -235,7 +239,7 @@ class _Parts:
     config: Config
     run: Run
     chosen: Chosen
-    settings: "ClientSettings"
+    settings: ClientSettings
     clock: VirtualClock | WallClock
     tell: Listener
     state: State
@@ -250,6 +254,7 @@ def _over_ccxt(
     from tradebot.adapters.broker import CcxtBroker
     from tradebot.adapters.ccxt_client import RECEIVE_WINDOW_MS, CcxtClient
     from tradebot.adapters.exchange import ExchangeReader
+    from tradebot.runtime.trader import Trader
 
     config, clock, state = parts.config, parts.clock, parts.state
     interval = timeframe_ms(config.bot.timeframe)
@@ -265,14 +270,13 @@ def _over_ccxt(
     # Ending needs no market's rules, and must not fail for one that is halted or delisted.
     symbols = () if parts.is_ending else config.bot.markets
     markets = list(reader.markets(symbols, interval, kept=busy_markets(state)).values())
-    latch = FileLatch(config.paths.logs / "latch", clock)
     session = _session(
         config,
         state,
         broker,
         journal,
         clock,
-        latch,
+        FileLatch(config.paths.logs / "latch", clock),
         tokens=tokens,
         tell=parts.tell,
         window_ms=RECEIVE_WINDOW_MS,
@@ -295,8 +299,9 @@ def _over_ccxt(
     return Bot(parts.mode, session, clock, interval, trader, reconciler, opened=opened)
 
 
-def _key_watch(parts: _Parts, session: Session, client: "CcxtClient") -> KeyWatch | None:
+def _key_watch(parts: _Parts, session: Session, client: CcxtClient) -> KeyWatch | None:
     from tradebot.adapters.permissions import ask_permissions
+    from tradebot.runtime.key_checks import KeyWatch
 
     clock, terms = parts.clock, parts.key_terms
     if terms is None or isinstance(clock, VirtualClock):
@@ -311,6 +316,9 @@ def _feed(
     state: State,
     opened: list[Closable],
 ) -> Feed:
+    from tradebot.adapters.candles import CandleStore
+    from tradebot.runtime.feed import Feed
+
     store = CandleStore(parts.run.candles)
     opened.append(store)
 

@@ -1,13 +1,18 @@
 """What must be so before a bot begins: its span, its exchange, and one story on both sides."""
 
-from collections.abc import Sequence
+from __future__ import annotations
 
-from tradebot.candles import CandleTable
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from tradebot.engine.state import State
 from tradebot.errors import BooksDisagree, ConfigError, DataError, UsageError
 from tradebot.model.timeframe import format_time
 from tradebot.runtime.config import Config
 from tradebot.runtime.runs import Run, RunSpec
+
+if TYPE_CHECKING:
+    from tradebot.candles import CandleTable
 
 SANDBOX_EXCHANGE = "binance"
 

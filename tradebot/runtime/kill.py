@@ -4,8 +4,10 @@ Law: nothing here waits for the bot before our orders are cancelled; what is not
 """
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, fields, replace
+from importlib import import_module
+from threading import Thread
 
 from tradebot.adapters.clock import WallClock
 from tradebot.adapters.journal import entries
@@ -15,7 +17,6 @@ from tradebot.engine.apply import fold
 from tradebot.errors import AccountLocked, JournalError, NotFoundError, TradebotError
 from tradebot.runtime import assemble
 from tradebot.runtime.assemble import Bot
-from tradebot.runtime.chosen import chosen_strategy
 from tradebot.runtime.config import Config
 from tradebot.runtime.host_lock import account_lock
 from tradebot.runtime.keys import Unlocking
@@ -24,9 +25,11 @@ from tradebot.runtime.kill_holder import wait_for_bot
 from tradebot.runtime.kill_sweep import Lane, Swept, lane, sweep
 from tradebot.runtime.prepare import Request, account_config, reopened
 from tradebot.runtime.runs import Run, Runs
-from tradebot.runtime.world import simulated_world
 
 DEFAULT_STRATEGY = "vote"
+# What takes a second to load, of which our orders need only the first.
+SWEEPING = ("tradebot.adapters.broker",)
+CLEARING = ("tradebot.runtime.trader", "tradebot.adapters.candles", "tradebot.runtime.chosen")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +83,7 @@ def kill(
                 stop.sweep(run, lanes)
         except OSError as error:
             result.problems.append(f"{error.filename}: {error.strerror}; runs may be missing here")
+        _load(CLEARING)
         for run in runs:
             stop.clear(run)
     names = [run.name for run in runs]
@@ -90,6 +94,17 @@ def kill(
     if is_flattening and not result.problems:
         result.flat_ms = stop.passed_ms()
     return result
+
+
+def _load(modules: tuple[str, ...]) -> None:
+    """Begin to load what is needed next, while a key is derived or a bot waited for."""
+
+    def load() -> None:
+        with suppress(ImportError):  # Who needs it meets that again, and says so.
+            for each in modules:
+                import_module(each)
+
+    Thread(target=load, daemon=True).start()
 
 
 def targets(runs: Runs, run_name: str | None, problems: list[str]) -> Iterator[Run]:
@@ -176,6 +191,7 @@ class _Stop:
         if not _is_account(run):
             return
         self._swept[run.name] = None
+        _load(SWEEPING)
         try:
             spec = run.spec_or_name()
             keys = self._unlocking.open().get(
@@ -340,6 +356,10 @@ def reopened_bot(
     `is_blind`: without its journal. `holding` holds the account against every other bot of this
     host, too; the emergency stop waits for nobody. Raises AccountLocked.
     """
+    # Only now: our orders are cancelled before this is loaded.
+    from tradebot.runtime.chosen import chosen_strategy
+    from tradebot.runtime.world import simulated_world
+
     spec = run.spec_or_name()
     if not spec.is_simulated:
         keys = unlocking.open().get(f"{spec.exchange}/{spec.mode}/{spec.account}", spec.mode)

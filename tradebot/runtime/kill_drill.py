@@ -1,14 +1,19 @@
-"""The rehearsal of the emergency stop: buy, guard, die, and be cleared up by the real thing.
+"""The rehearsal of the emergency stop: buy, guard, and be stopped by the command as it is typed.
 
-Law: it begins flat, and where no bot is at work; it lifts its own halt and nobody else's.
+Law: it begins flat, and where no bot is at work; it lifts its own halt and nobody else's. The
+command runs in a process of its own, and its time is taken from outside.
 """
 
+import json
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 from tradebot.adapters.audit import AuditKind
 from tradebot.adapters.clock import WallClock
@@ -26,9 +31,7 @@ from tradebot.runtime.config import Config, load_config
 from tradebot.runtime.drills import Drill, record_drill
 from tradebot.runtime.host_lock import account_lock
 from tradebot.runtime.keys import Unlocking
-from tradebot.runtime.kill import kill, opened_once, reopened_bot
-from tradebot.runtime.kill_clear import Killed
-from tradebot.runtime.kill_latch import close_latch
+from tradebot.runtime.kill import opened_once, reopened_bot
 from tradebot.runtime.prepare import Request, account_spec
 from tradebot.runtime.run_audit import audit_log
 from tradebot.runtime.running import check_latch
@@ -39,15 +42,17 @@ from tradebot.sandbox.standalone import keep_time, standalone_book, synthetic_ta
 REASON = "kill drill"
 TIMEFRAME = "1m"
 FEE_PPM, SLIPPAGE_PPM = 1_000, 500
+# Our own program, whatever the file is called by which it was started; nothing of this folder.
+PROGRAM = (sys.executable, "-P", "-c", "from tradebot.cli.main import main; main()")
+LOOK_MS = 10
+# A person may be asked for the passphrase in between.
+KILL_MS_MAX = 600_000
 # A project of its own: an account of an exchange that is served for the time of the drill.
 SANDBOX_CONFIG = """
 [bot]
 name = "drill"
 markets = ["BTC/USDT", "ETH/USDT"]
 timeframe = "{timeframe}"
-[paths]
-logs = "{folder}/logs"
-keystore = "{folder}/keystore"
 [exchange.ccxt.urls.test]
 public = "{url}/api/v3"
 private = "{url}/api/v3"
@@ -63,8 +68,8 @@ class Drilled:
     file: Path
 
 
-def drill_in_sandbox(logs: Path) -> Drilled:
-    """Rehearse at a local exchange, in a folder of its own; `logs` keep the record."""
+def drill_in_sandbox(config: Config) -> Drilled:
+    """Rehearse at a local exchange, in a folder of its own; the record is of `config`'s account."""
     clock = WallClock()
     length = timeframe_ms(TIMEFRAME)
     tables = synthetic_tables(
@@ -82,8 +87,8 @@ def drill_in_sandbox(logs: Path) -> Drilled:
     try:
         with tempfile.TemporaryDirectory(prefix="tradebot-drill-") as folder:
             request, unlocking = _own_project(Path(folder), url)
-            config = load_config(request.config)
-            return _drilled(config, request, unlocking, mode="sandbox", logs=logs)
+            stopped = _drilled(load_config(request.config), request, unlocking)
+            return _recorded(config, "sandbox", stopped)
     finally:
         clock.stop()
         ticking.join()
@@ -91,14 +96,17 @@ def drill_in_sandbox(logs: Path) -> Drilled:
 
 
 def _own_project(folder: Path, url: str) -> tuple[Request, Unlocking]:
-    file, keystore = folder / "config.toml", folder / "keystore"
-    text = SANDBOX_CONFIG.format(timeframe=TIMEFRAME, folder=folder, url=url)
-    file.write_text(text, encoding="utf-8")
+    file, keystore = folder / "project" / "config.toml", folder / "project" / "keystore"
+    file.parent.mkdir()
+    file.write_text(SANDBOX_CONFIG.format(timeframe=TIMEFRAME, url=url), encoding="utf-8")
     fields = {"api_key": Secret(SANDBOX_KEY), "secret": Secret(SANDBOX_SECRET)}
-    passphrase = Secret(SANDBOX_SECRET)
-    Keystore.create(keystore, passphrase).put("binance/testnet/main", fields, "testnet")
-    asked = Unlocking(folder=keystore, ask=lambda label, is_hidden: passphrase.reveal())
-    return Request(config=file), asked
+    opening = folder / "passphrase"
+    opening.touch(mode=0o600)
+    opening.write_text(SANDBOX_SECRET, encoding="utf-8")
+    Keystore.create(keystore, Secret(SANDBOX_SECRET)).put(
+        "binance/testnet/main", fields, "testnet"
+    )
+    return Request(config=file), Unlocking(folder=keystore, passphrase_file=opening)
 
 
 def drill_on_testnet(config: Config, request: Request, unlocking: Unlocking) -> Drilled:
@@ -106,47 +114,92 @@ def drill_on_testnet(config: Config, request: Request, unlocking: Unlocking) -> 
 
     Its journal keeps what was traded, so that books and exchange go on agreeing.
     """
-    return _drilled(config, request, unlocking, mode="testnet", logs=config.paths.logs)
+    return _recorded(config, "testnet", _drilled(config, request, unlocking))
 
 
-def _drilled(
-    config: Config, request: Request, unlocking: Unlocking, *, mode: str, logs: Path
-) -> Drilled:
-    latch = check_latch(config)
-    opened = opened_once(unlocking)
-    run = _account_run(config, request)
-    with _bot(config, request, run, opened) as bot:
-        _buy(bot)
-    # From here on nobody looks after it, as if the bot had died.
-    before = latch.state().reason
-    clock = WallClock()
-    began_ms = clock.monotonic_ms()
-    halting = close_latch(config.paths.logs, REASON).problem
-    mark = latch.mark()
-    result = Killed(began_ms=began_ms, latched_ms=clock.monotonic_ms() - began_ms)
-    result.problems += [halting] if halting else []
-    audit = audit_log(config.paths.logs)
-    audit.record(AuditKind.LATCH_CLOSED, reason=REASON)
-    try:
-        kill(config, request, run.name, opened, result, is_flattening=True)
-        if not result.sold:
-            result.problems.append("nothing was sold: the drill has rehearsed no sale")
-    finally:
-        lifted = _lift(latch, mark, before)
-    result.problems += [lifted] if lifted else []
-    if not lifted:
-        audit.record(AuditKind.LATCH_CLEARED, reason=REASON)
+@dataclass(slots=True)
+class _Stopped:
+    """What was seen of the command from outside, in ms after it was typed, and what it told."""
+
+    latched_ms: int | None = None
+    ended_ms: int | None = None
+    told: dict[str, Any] | None = None
+    problems: tuple[str, ...] = ()
+    # What tells its halt from another one.
+    mark: int | None = None
+
+
+def _recorded(config: Config, mode: str, stopped: _Stopped) -> Drilled:
+    """Put a drill on record as one of the account that is configured."""
+    told = stopped.told or {}
     drill = Drill(
-        at=clock.now_ms(),
+        at=WallClock().now_ms(),
         mode=mode,
         exchange=config.exchange.id,
         account=config.exchange.account,
-        latched_ms=result.latched_ms,
-        cancelled_ms=result.cancelled_ms,
-        flat_ms=result.flat_ms,
-        problems=tuple(result.problems),
+        latched_ms=stopped.latched_ms,
+        # By the command's own word, which counts from the start of its process.
+        cancelled_ms=told.get("cancelled_ms"),
+        flat_ms=stopped.ended_ms if told.get("flat_ms") is not None else None,
+        problems=stopped.problems,
     )
-    return Drilled(drill=drill, file=record_drill(logs, drill))
+    return Drilled(drill=drill, file=record_drill(config.paths.logs, drill))
+
+
+def _drilled(config: Config, request: Request, unlocking: Unlocking) -> _Stopped:
+    latch = check_latch(config)
+    run = _account_run(config, request)
+    before = latch.state().reason
+    stopped = _Stopped()
+    with ExitStack() as alive:
+        bot = alive.enter_context(_bot(config, request, run, opened_once(unlocking)))
+        _buy(bot)
+        try:
+            _watched(_typed(request, run, unlocking), latch, alive, stopped)
+        finally:
+            lifted = _lift(latch, stopped.mark, before)
+    if lifted:
+        stopped.problems += (lifted,)
+    else:
+        audit_log(config.paths.logs).record(AuditKind.LATCH_CLEARED, reason=REASON)
+    return stopped
+
+
+def _typed(request: Request, run: Run, unlocking: Unlocking) -> list[str]:
+    """Return the command as a person would type it."""
+    words = [*PROGRAM]
+    words += ["--insecure-env"] if unlocking.has_insecure_env else []
+    words += ["kill", "--flatten", "--json", "--reason", REASON, "--run", run.name]
+    words += [] if request.config is None else ["--config", str(request.config)]
+    file = unlocking.passphrase_file
+    return words + ([] if file is None else ["--passphrase-file", str(file)])
+
+
+def _watched(words: list[str], latch: FileLatch, alive: ExitStack, stopped: _Stopped) -> None:
+    """Type the command and watch; what is `alive` leaves as a bot does: when it sees the latch."""
+    clock = WallClock()
+    began = clock.monotonic_ms()
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as command:  # noqa: S603  # our own program
+        try:
+            while command.poll() is None and clock.monotonic_ms() < began + KILL_MS_MAX:
+                if stopped.latched_ms is None and not latch.is_armed():
+                    stopped.latched_ms = clock.monotonic_ms() - began
+                    alive.close()
+                if stopped.mark is None:
+                    stopped.mark = latch.mark()
+                clock.sleep_until(clock.now_ms() + LOOK_MS)
+            stopped.ended_ms = clock.monotonic_ms() - began
+        finally:
+            command.kill()
+        out, _ = command.communicate()
+    try:
+        stopped.told = json.loads(out)
+    except ValueError:
+        stopped.problems = (f"the command ended with {command.returncode}, and told nothing",)
+        return
+    stopped.problems = tuple(stopped.told["problems"])
+    if not stopped.told["sold"]:
+        stopped.problems += ("nothing was sold: the drill has rehearsed no sale",)
 
 
 def _lift(latch: FileLatch, mark: int | None, before: str) -> str:

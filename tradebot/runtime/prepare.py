@@ -1,21 +1,23 @@
 """From what the operator asked for to a checked configuration, candles and the span of a run."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tradebot.adapters.candle_files import read_candles
 from tradebot.adapters.candle_names import symbol_in
-from tradebot.adapters.candles import market_name, open_existing
-from tradebot.candles import CandleTable
 from tradebot.errors import NotFoundError, UsageError
 from tradebot.model.timeframe import parse_time, timeframe_ms, timeframe_name
 from tradebot.runtime.checks import traded_span
-from tradebot.runtime.chosen import Chosen, chosen_strategy
 from tradebot.runtime.config import Config, load_config
 from tradebot.runtime.runs import RunSpec
-from tradebot.sandbox.synthetic import synthetic_market
+
+# The emergency stop waits for this file: what takes long to load is loaded where it is used.
+if TYPE_CHECKING:
+    from tradebot.candles import CandleTable
+    from tradebot.runtime.chosen import Chosen
 
 # Where `tradebot data import` puts candles.
 STORE_NAME = "candles.db"
@@ -106,6 +108,8 @@ def _worded(request: Request, spec: RunSpec) -> Request:
 
 
 def _prepared(request: Request, mode: str, span: tuple[int | None, int | None]) -> Prepared:
+    from tradebot.runtime.chosen import chosen_strategy
+
     tables = _read_files(request)
     config = configured(request, tables)
     if request.is_stored:
@@ -151,6 +155,8 @@ def configured(request: Request, tables: Sequence[CandleTable] = ()) -> Config:
 
 
 def _read_files(request: Request) -> tuple[CandleTable, ...]:
+    from tradebot.adapters.candle_files import read_candles
+
     if request.markets and request.candles and len(request.markets) != len(request.candles):
         raise UsageError(
             f"{len(request.markets)} markets are named for {len(request.candles)} candle files",
@@ -180,6 +186,8 @@ def _read_files(request: Request) -> tuple[CandleTable, ...]:
 
 def _read_stored(request: Request, config: Config) -> tuple[CandleTable, ...]:
     """Return the stored candles of the configured markets. Raises NotFoundError, UsageError."""
+    from tradebot.adapters.candles import market_name, open_existing
+
     if request.candles:
         raise UsageError("--stored and --candles are both given", hint="name one of the two")
     timeframe = config.bot.timeframe
@@ -198,6 +206,8 @@ def _synthetic(
     config: Config, chosen: Chosen, spec: RunSpec
 ) -> tuple[RunSpec, tuple[CandleTable, ...]]:
     """Return the configured synthetic markets, with the strategy's history before them."""
+    from tradebot.sandbox.synthetic import synthetic_market
+
     interval = timeframe_ms(config.bot.timeframe)
     start = spec.start_ms if spec.start_ms is not None else parse_time(config.sandbox.start)
     start -= start % interval
