@@ -1,6 +1,6 @@
 """Find what looks like a secret in the project's files, and what does not belong into a wheel.
 
-`python -m tests.tidy.leaks WHEEL...` looks through wheels, and ends with 1 where it finds something.
+`python -m tests.tidy.leaks WHEEL...` looks through wheels, and ends with 1 where it finds any.
 """
 
 import re

@@ -246,6 +246,66 @@ def only_the_cli_prints(source: Source) -> Found:
             yield line, f"{full} is imported"
 
 
+# Whatever can open a connection.
+_CALLS_OUT = frozenset(
+    {
+        "aiohttp", "ftplib", "http.client", "httpx", "imaplib", "nntplib", "poplib", "requests",
+        "smtplib", "socket", "socketserver", "ssl", "telnetlib", "urllib.request",
+        "urllib3", "websockets", "xmlrpc",
+    }
+)  # fmt: skip
+
+
+@rule(
+    remedy="what leaves is checked in adapters/allowed_hosts.py, and goes by one of its sessions",
+    but=(
+        "tradebot/adapters/alert_channels.py",
+        "tradebot/adapters/allowed_hosts.py",
+        "tradebot/sandbox/server.py",
+    ),
+    caught=[
+        {"tradebot/adapters/x.py": "import requests"},
+        {"tradebot/adapters/x.py": "def f():\n    from urllib.request import urlopen"},
+        {"tradebot/runtime/x.py": "import http.client as web"},
+        {"tradebot/research/x.py": "from aiohttp import ClientSession"},
+        {"tradebot/sandbox/x.py": "import socket"},
+    ],
+    passed=[
+        {"tradebot/adapters/allowed_hosts.py": "import requests"},
+        {"tradebot/adapters/x.py": "from urllib.parse import urlsplit"},
+        {"tradebot/adapters/x.py": "import ccxt.async_support as ccxt"},
+        {"tradebot/adapters/x.py": "from tradebot.adapters.requests import x"},
+    ],
+)
+def only_the_doors_call_out(source: Source) -> Found:
+    for line, full, _ in source.imports:
+        parts = full.split(".")
+        if {parts[0], ".".join(parts[:2])} & _CALLS_OUT:
+            yield line, f"{full} is imported"
+
+
+_EXPORTS = frozenset({"to_csv", "to_excel", "to_html", "DictWriter"})
+
+
+@rule(
+    remedy="cells go through cli/output.py, which defuses formulas, and text through visible()",
+    caught=[
+        {"tradebot/research/x.py": "frame.to_csv(path)"},
+        {"tradebot/cli/x.py": "csv.writer(sys.stdout)"},
+        {"tradebot/cli/x.py": "writer = csv.DictWriter(file, names)"},
+        {"tradebot/research/x.py": "table.to_html()"},
+    ],
+    passed=[
+        {"tradebot/adapters/x.py": "csv.reader(lines)"},
+        {"tradebot/adapters/x.py": "self.writer.write(line)"},
+    ],
+)
+def no_cell_leaves_unseen(source: Source) -> Found:
+    for call in source.nodes(ast.Call):
+        if last_name(call.func) in _EXPORTS or dotted(call.func) == "csv.writer":
+            yield call.lineno, f"{dotted(call.func)}( is used"
+
+
 @rule(
     remedy="name the exceptions: alert delivery, a strategy call and the CLI's top alone take all",
     but=(
