@@ -29,6 +29,7 @@ every_seconds = 10
 public = "{url}/api/v3"
 private = "{url}/api/v3"
 v1 = "{url}/api/v1"
+sapi = "{url}/sapi/v1"
 """
 # A far stop, so that it stays in.
 STAYING = """
