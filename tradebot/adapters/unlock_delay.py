@@ -58,12 +58,14 @@ class UnlockDelay:
         answer has used it up. Where it cannot be counted, on a full disk or when another attempt
         hangs, a right passphrase still opens at once, and a wrong one is answered after 30 s.
         """
+        latest_ms = self._clock.now_ms() + DELAY_MS_MAX
         lock = FileLock(self._lock, timeout=_LOCK_SECONDS, mode=0o600)
         with suppress(Timeout, OSError):
             lock.acquire()
         try:
             failures = self._read()
-            self._wait_until(failures.last_at_ms + failures.delay_ms())
+            # In all, also when the clock was set back or another attempt was waited for.
+            self._wait_until(min(failures.last_at_ms + failures.delay_ms(), latest_ms))
             is_counted = lock.is_locked and self._count(failures.count + 1)
             try:
                 yield
@@ -101,11 +103,9 @@ class UnlockDelay:
         return True
 
     def _wait_until(self, time_ms: int) -> None:
-        now_ms = self._clock.now_ms()
-        # A clock that was set back must not keep the owner out.
-        until_ms = min(time_ms, now_ms + DELAY_MS_MAX)
-        if until_ms <= now_ms:
+        left_ms = time_ms - self._clock.now_ms()
+        if left_ms <= 0:
             return
         if self._on_wait is not None:
-            self._on_wait((until_ms - now_ms + 999) // 1000)
-        self._clock.sleep_until(until_ms)
+            self._on_wait((left_ms + 999) // 1000)
+        self._clock.sleep_until(time_ms)

@@ -116,6 +116,27 @@ def test_nothing_in_the_count_makes_anybody_wait_longer_than_30_s(
     assert owner.attempt(is_right=True) == 30
 
 
+def test_the_time_that_another_attempt_took_counts(owner: Owner) -> None:
+    """Symptom: 30 s for the lock, and 30 s more for the failures of whoever had it."""
+
+    class Queueing(VirtualClock):
+        """A clock of somebody who waits 20 s for the lock, after a first look at the time."""
+
+        def now_ms(self) -> int:
+            seen = super().now_ms()
+            if seen == START_MS:
+                self.sleep_until(START_MS + 20_000)
+            return seen
+
+    kept = {"count": 6, "last_at_ms": START_MS + 19_000}
+    (owner.folder / FAILURES_NAME).write_text(json.dumps(kept))
+    (owner.folder / FAILURES_NAME).chmod(0o600)
+    owner.clock = Queueing(START_MS)
+    with UnlockDelay(owner.folder, owner.clock, owner.told.append).attempt():
+        pass
+    assert owner.told == [10]
+
+
 @pytest.mark.parametrize("count", [0, -5])
 def test_a_count_that_is_none_is_taken_for_one(owner: Owner, count: int) -> None:
     (owner.folder / FAILURES_NAME).write_text(json.dumps({"count": count, "last_at_ms": START_MS}))
