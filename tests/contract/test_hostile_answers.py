@@ -12,8 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.answering import SOUND, Answering, answering
-from tradebot.errors import ExchangeUnavailable, KeystoreError
+from tests.support.sandbox import KEY, SECRET, book
+from tests.support.sandbox_client import Caller
+from tradebot.errors import ConfigError, ExchangeUnavailable, KeystoreError
 from tradebot.model.order import Rejection, Unknown
+from tradebot.sandbox.server import SandboxServer
 
 ESC = "\x1b]0;x\x07\x1b[31m"
 WORSE_NUMBERS = ("NaN", "Infinity", "1e999", "1_0", "\uff11", "-1", "", None, [], {}, True)
@@ -110,6 +113,31 @@ def test_answer_with_a_value_that_it_cannot_be_is_none(
         found = asked(exchange, what, changed(SOUND[what], way, value))
         # The library leaves out of a list what has no time.
         assert found in (None, []) or isinstance(found, Unknown), (value, found)
+
+
+def test_market_with_a_rule_that_it_cannot_have_is_none(exchange: Answering) -> None:
+    server = SandboxServer(book("100 100 100"), api_key=KEY, secret=SECRET)
+    caller = Caller(server, server.start())
+    listing = caller.get("exchangeInfo")[1]
+    caller.close()
+    server.stop()
+    (sound,) = exchange.markets(listing).values()
+    taken = 0
+    for way in ways(listing):
+        for value in (ESC, None, "1e999", "-1", []):
+            try:
+                (found,) = exchange.markets(changed(listing, way, value)).values()
+            except (ExchangeUnavailable, ConfigError) as error:
+                said = error.message
+            else:
+                said = repr(found)
+                taken += 1
+                assert found.symbol == sound.symbol
+                assert found.tick > 0
+                assert found.step > 0
+                assert min(found.quantity_min, found.notional_min) >= 0
+            assert said.isprintable(), (way, value, said)
+    assert taken
 
 
 @pytest.mark.parametrize(
