@@ -43,6 +43,8 @@ def _json(seen: Look) -> dict[str, Any]:
         "mode": seen.mode,
         "state": seen.state,
         "why": seen.why,
+        "paused": seen.paused or None,
+        "limits": _limits(seen),
         "last_candle": _time(seen.last_candle or None),
         "equity": seen.equity,
         "quote": seen.quote,
@@ -81,6 +83,20 @@ def _json(seen: Look) -> dict[str, Any]:
     }
 
 
+def _limits(seen: Look) -> list[dict[str, Any]]:
+    return [
+        {
+            "control": each.control,
+            "limit": each.limit,
+            "value": each.value,
+            # Null where it is for good, until a person resumes.
+            "until": _time(each.until or None),
+            "message": each.message,
+        }
+        for each in seen.limits
+    ]
+
+
 def _unprotected(seen: Look, market: str) -> dict[str, Any]:
     bare = seen.unprotected[market]
     return {"unprotected_ms": bare.milliseconds, "unprotected_since": _time(bare.since)}
@@ -95,7 +111,6 @@ def _without_stop(seen: Look, market: str) -> str:
 
 def _text(seen: Look) -> str:
     from tradebot.cli.console import amounts
-    from tradebot.cli.output import lines_of
     from tradebot.cli.report import cents
 
     last = _time(seen.last_candle or None) or "none"
@@ -104,8 +119,28 @@ def _text(seen: Look) -> str:
         f"{seen.mode.upper()} {seen.exchange}  {seen.run}  {seen.state}{why}",
         f"Equity {cents(seen.equity)} {seen.quote}   last candle {last}   {seen.events} events",
     ]
+    parts += [f"No entries ({each.control}): {each.message}" for each in seen.limits]
     if seen.third_fees:
         parts.append(f"Fees of {amounts(seen.third_fees)} not counted in it: no price known")
+    parts += _tables(seen)
+    parts += [
+        f"No entries in {lock.market.partition(':')[2]} ({lock.cause}): {lock.reason}"
+        for lock in seen.locks
+    ]
+    parts += [
+        f"{each.word} {each.scope}".rstrip()
+        + (f": taken, not ended ({each.id})" if each.is_taken else f": waits ({each.id})")
+        for each in seen.commands
+    ]
+    return "\n".join(parts)
+
+
+def _tables(seen: Look) -> list[str]:
+    """Return positions and orders, each as a table; nothing where there are none."""
+    from tradebot.cli.output import lines_of
+    from tradebot.cli.report import cents
+
+    parts: list[str] = []
     rows: list[list[object]] = [
         [
             market.partition(":")[2],
@@ -133,13 +168,4 @@ def _text(seen: Look) -> str:
     if rows:
         columns = ["ORDER", "LEG", "STATUS", "QUANTITY>", "PRICE>", "ID"]
         parts.append(lines_of(rows, columns))
-    parts += [
-        f"No entries in {lock.market.partition(':')[2]} ({lock.cause}): {lock.reason}"
-        for lock in seen.locks
-    ]
-    parts += [
-        f"{each.word} {each.scope}".rstrip()
-        + (f": taken, not ended ({each.id})" if each.is_taken else f": waits ({each.id})")
-        for each in seen.commands
-    ]
-    return "\n".join(parts)
+    return parts

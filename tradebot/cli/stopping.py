@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """Why the latch was closed, "" = it was not; which runs agree, and which were not compared."""
+    """Why the latch was closed, None = it was not; which runs agree, and which were not asked."""
 
-    was: str = ""
+    was: str | None = None
     agreed: tuple[str, ...] = ()
     uncompared: tuple[str, ...] = ()
 

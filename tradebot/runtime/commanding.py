@@ -151,7 +151,15 @@ def commanded(
     problem = problem_of(command)
     if problem:
         raise UsageError(f"this cannot be commanded: {problem}")
+    if word in (CommandWord.PAUSE, CommandWord.RESUME):
+        check_reason(reason)
     return command
+
+
+def check_reason(reason: str) -> None:
+    """Raise UsageError where a person gives no reason for what his journal keeps."""
+    if not reason.strip():
+        raise UsageError("say why", hint="--reason TEXT")
 
 
 def check_scope(state: State, command: Command) -> None:

@@ -32,6 +32,17 @@ class Lock:
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """A limit that has tripped: it keeps entries out until `until` (UTC ms; 0 = for good)."""
+
+    control: str
+    limit: Decimal
+    value: Decimal
+    until: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """A person's command that has no end yet: it waits, or was taken."""
 
@@ -45,6 +56,8 @@ class Told:
 class Look:
     """One run, seen now. `state` is running, not running or halted.
 
+    `paused` is why a person lets only exits through, "" = he does not; `limits` are those that keep
+    entries out at the last candle.
     `unprotected` says of every open position how long no stop rested, up to the newest event;
     `third_fees` what was paid in coins that are no part of the equity.
     """
@@ -54,6 +67,8 @@ class Look:
     exchange: str
     state: str
     why: str
+    paused: str
+    limits: tuple[Limit, ...]
     last_candle: int
     equity: Decimal
     quote: str
@@ -90,6 +105,8 @@ def look(config: Config, run_name: str | None) -> Look:
         exchange=state.started.exchange,
         state=word,
         why=why,
+        paused=state.commands.paused,
+        limits=_limits(state),
         last_candle=state.feed.latest,
         equity=value,
         quote=quote,
@@ -100,6 +117,15 @@ def look(config: Config, run_name: str | None) -> Look:
         third_fees=dict(sorted(state.third_fees.items())),
         locks=tuple(Lock(*key, reason) for key, reason in sorted(state.locks.items())),
         commands=_commands(run, state),
+    )
+
+
+def _limits(state: State) -> tuple[Limit, ...]:
+    """Return what keeps entries out at the last candle: a simulated run has no other time."""
+    return tuple(
+        Limit(control, trip.limit, trip.value, trip.until, trip.message)
+        for control, trip in state.track.trips.items()
+        if trip.is_active(state.feed.latest)
     )
 
 
@@ -118,7 +144,10 @@ def _word(config: Config, state: State, *, is_locked: bool) -> tuple[str, str]:
         return "halted", latch.state().reason
     if state.trading is TradingState.HALTED and is_locked:
         return "halted", "the journal says so"
-    why = ""
-    if state.trading is TradingState.REDUCING:
-        why = f"only exits: {state.commands.paused or 'a limit has tripped'}"
+    held_up = [state.commands.paused] if state.commands.paused else []
+    held_up += ["a limit has tripped"] if state.track.lasting() else []
+    why = f"only exits: {', and '.join(held_up)}" if held_up else ""
+    if state.trading is TradingState.HALTED:
+        lifted = "the halt is lifted: the next run trades"
+        why = f"{lifted}, {why}" if why else lifted
     return ("running" if is_locked else "not running"), why
