@@ -78,7 +78,8 @@ class Answering:
         raw = self.reader._client.raw
         known = raw.markets, raw.markets_by_id
         # Without a key: the account's fees are another question.
-        key, raw.apiKey, raw.markets = raw.apiKey, "", None
+        key, raw.apiKey = raw.apiKey, ""
+        raw.markets = raw.markets_loading = None
         self.exchange.answer = json.dumps(listing).encode()
         self.clock.now += 120_000
         try:

@@ -13,7 +13,7 @@ import ccxt.async_support as ccxt
 import numpy as np
 import stamina
 
-from tradebot.adapters.answers import candle_number, coin, not_negative, positive, time_ms
+from tradebot.adapters.answers import candle_number, not_negative, positive, time_ms
 from tradebot.adapters.ccxt_client import CcxtClient, read_error
 from tradebot.candles import CandleTable
 from tradebot.errors import ConfigError, ExchangeUnavailable
@@ -109,7 +109,7 @@ class ExchangeReader:
         try:
             self._check_traded(symbol, entry)
             assert entry is not None, "checked just now"
-            return self._rules(symbol, entry)
+            return self._rules(entry)
         except BROKEN_ANSWERS as error:
             raise self._broken(f"the rules of {symbol}", error) from error
 
@@ -131,16 +131,16 @@ class ExchangeReader:
                 hint="without one a position could not be protected; drop the market",
             )
 
-    def _rules(self, symbol: str, entry: Mapping[str, Any]) -> Market:
+    def _rules(self, entry: Mapping[str, Any]) -> Market:
         """Return a market's rules. Raises one of BROKEN_ANSWERS."""
         maker, taker = self._fees(entry)
         limits = entry["limits"]
-        market = Market(
+        return Market(
             exchange=self._client.exchange,
-            base=coin(entry["base"]),
-            quote=coin(entry["quote"]),
-            tick=positive(entry["precision"]["price"]),
-            step=positive(entry["precision"]["amount"]),
+            base=entry["base"],
+            quote=entry["quote"],
+            tick=parse_decimal(entry["precision"]["price"]),
+            step=parse_decimal(entry["precision"]["amount"]),
             quantity_min=not_negative(limits["amount"]["min"] or "0"),
             notional_min=not_negative(limits["cost"]["min"] or "0"),
             # Up: a fee is never expected to be less than it is.
@@ -150,9 +150,6 @@ class ExchangeReader:
             fee_asset=FeeAsset.RECEIVED,
             quantity_max=_smallest_maximum(limits),
         )
-        if market.symbol != symbol:
-            raise ValueError(f"{market.symbol} in place of {symbol}")
-        return market
 
     def _fees(self, entry: Mapping[str, Any]) -> tuple[Decimal, Decimal]:
         """Return maker and taker fee fractions.
