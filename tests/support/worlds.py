@@ -54,7 +54,7 @@ def case(tables: Sequence[CandleTable], values: dict[str, dict[str, Any]], **spa
     return Case(config, tuple(tables), spec)
 
 
-def random_case(seed: int, candles: int) -> Case:
+def random_case(seed: int, candles: int, *, timeframe_ms: int = MINUTE) -> Case:
     """Return a synthetic market or two with random rules: everything that a run can be set to."""
     draw = Random(seed)  # noqa: S311  # a seeded test, no secret
     name = draw.choice(sorted(STRATEGIES))
@@ -63,7 +63,7 @@ def random_case(seed: int, candles: int) -> Case:
     tables = [
         synthetic_market(
             symbol,
-            timeframe_ms=MINUTE,
+            timeframe_ms=timeframe_ms,
             start_ms=0,
             count=history + candles,
             seed=seed,
@@ -107,7 +107,7 @@ def random_case(seed: int, candles: int) -> Case:
             "fee_asset": draw.choice(["received", "quote"]),
         },
     }
-    return case(tables, values, start_ms=history * MINUTE)
+    return case(tables, values, start_ms=history * timeframe_ms)
 
 
 def changed(given: Case, values: dict[str, dict[str, Any]]) -> Case:

@@ -9,7 +9,7 @@ import typer
 from tradebot.cli import choices
 
 if TYPE_CHECKING:
-    from tradebot.research.backtest import BacktestResult
+    from tradebot.research.backtest import Finished
     from tradebot.runtime.prepare import Prepared, Request
 
 SCHEMA = "tradebot.backtest/1"
@@ -28,13 +28,15 @@ def backtest(
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep journal and candles for `tradebot why --backtest`.")
     ] = False,
+    engine: Annotated[
+        str, typer.Option(help="kernel (compiled), session (the live code), or auto.")
+    ] = "auto",
     as_json: choices.Json = False,
 ) -> None:
     """Show what the strategy would have done on given or synthetic candles."""
     from tradebot.cli.output import emit
     from tradebot.cli.report import report_json
     from tradebot.research.kept import keep as keep_backtest
-    from tradebot.research.report import report
 
     wanted = choices.request(
         config=config,
@@ -47,21 +49,29 @@ def backtest(
         seed=seed,
         stored=stored,
     )
-    prepared, result = _tested(wanted, quiet=as_json)
-    found = report(result.events)
-    kept = keep_backtest(prepared, result).name if keep else None
-    values = {"schema": SCHEMA, "candles": result.candles, "kept": kept, **report_json(found)}
-    emit(values, _text(prepared, result, kept), as_json)
+    prepared, done = _tested(wanted, "session" if keep else engine, quiet=as_json)
+    kept = keep_backtest(prepared, done.result).name if keep and done.result else None
+    values = {
+        "schema": SCHEMA,
+        "candles": done.candles,
+        "engine": done.engine,
+        "kept": kept,
+        **report_json(done.report),
+    }
+    emit(values, _text(prepared, done, kept), as_json)
 
 
-def _tested(wanted: Request, *, quiet: bool) -> tuple[Prepared, BacktestResult]:
+def _tested(wanted: Request, engine: str, *, quiet: bool) -> tuple[Prepared, Finished]:
     """Return a finished backtest; a strategy that looks ahead or remembers too much is refused."""
     from tradebot.cli.console import header
     from tradebot.cli.output import note, progress
-    from tradebot.research.backtest import run_backtest
+    from tradebot.errors import UsageError
+    from tradebot.research.backtest import Engine, run_by_engine
     from tradebot.runtime.prepare import prepare
     from tradebot.strategies.contract import check_contract
 
+    if engine not in list(Engine):
+        raise UsageError(f"{engine!r} is no engine", f"take one of {', '.join(Engine)}")
     prepared = prepare(wanted, "backtest")
     if not quiet:
         note(header("backtest", prepared.config, prepared.spec))
@@ -76,20 +86,25 @@ def _tested(wanted: Request, *, quiet: bool) -> tuple[Prepared, BacktestResult]:
             advance(candles - seen)
             seen = candles
 
-        result = run_backtest(
-            prepared.config, prepared.tables, prepared.spec, chosen, on_progress=on_progress
+        done = run_by_engine(
+            prepared.config,
+            prepared.tables,
+            prepared.spec,
+            chosen,
+            Engine(engine),
+            on_progress=on_progress,
         )
-    return prepared, result
+    return prepared, done
 
 
-def _text(prepared: Prepared, result: BacktestResult, kept: str | None) -> str:
+def _text(prepared: Prepared, done: Finished, kept: str | None) -> str:
     from tradebot.cli.console import result_lines
     from tradebot.cli.report import groups_text
-    from tradebot.research.report import report
 
-    found = report(result.events)
-    lines = result_lines(found, is_synthetic=prepared.spec.is_synthetic)
-    lines += groups_text(found)
+    lines = result_lines(done.report, is_synthetic=prepared.spec.is_synthetic)
+    lines += groups_text(done.report)
+    if done.why:
+        lines.append(f"Engine  the live code, not the compiled loop: {done.why}")
     if kept is not None:
         market = prepared.config.bot.markets[0]
         lines.append(f"Kept    {kept}: `tradebot why {market} --backtest` explains it")

@@ -4,14 +4,20 @@ Law: no fill rule, limit or exit is written here: they are the live ones.
 """
 
 import gc
+import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from tradebot.candles import CandleTable
 from tradebot.engine.state import State
+from tradebot.errors import ConfigError
 from tradebot.model.event import Event
 from tradebot.model.market import Candle
 from tradebot.model.money import decimals_of
+from tradebot.research.kernel.backtest import compiled_backtest
+from tradebot.research.kernel.simulate import NotSimulated
+from tradebot.research.report import Report, report
 from tradebot.runtime.assemble import Bot, backtest
 from tradebot.runtime.chosen import Chosen
 from tradebot.runtime.config import Config
@@ -22,6 +28,16 @@ from tradebot.sandbox.listing import Listing
 from tradebot.strategies.base import checked_exposure, exposure_ppm
 
 PROGRESS_EVERY = 4096
+# Under [paths] logs: machine code, which is made once.
+MACHINE_CODE = "kernel"
+
+
+class Engine(StrEnum):
+    """What runs a backtest: the compiled loop where it can, or one of the two and no other."""
+
+    AUTO = "auto"
+    KERNEL = "kernel"
+    SESSION = "session"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +52,17 @@ class BacktestResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Finished:
+    """A backtest's report. `why` names what the loop did not know; `result` is the Session's."""
+
+    report: Report
+    candles: int
+    engine: Engine
+    why: str = ""
+    result: BacktestResult | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """One market's candles and exposures, row by row; mean true ranges where they size entries."""
 
@@ -43,6 +70,39 @@ class Column:
     listing: Listing
     exposures: list[int | None]
     ranges: list[int]
+
+
+def run_by_engine(
+    config: Config,
+    tables: Sequence[CandleTable],
+    spec: RunSpec,
+    chosen: Chosen,
+    engine: Engine,
+    *,
+    on_progress: Callable[[int], None] = lambda candles: None,
+) -> Finished:
+    """Run the configured strategy over the candles; both engines report the same.
+
+    Raises ConfigError, DataError or StrategyError.
+    """
+    why = ""
+    if engine is Engine.AUTO and importlib.util.find_spec("numba") is None:
+        why = "numba is not installed"
+    elif engine is not Engine.SESSION:
+        cache = config.paths.logs / MACHINE_CODE
+        try:
+            found, candles = compiled_backtest(config, tables, spec, chosen, cache=cache)
+        except NotSimulated as unknown:
+            if engine is Engine.KERNEL:
+                raise ConfigError(
+                    f"the compiled backtest does not know {unknown.reason}",
+                    "--engine session runs it",
+                ) from None
+            why = unknown.reason
+        else:
+            return Finished(found, candles, Engine.KERNEL)
+    result = run_backtest(config, tables, spec, chosen, on_progress=on_progress)
+    return Finished(report(result.events), result.candles, Engine.SESSION, why, result)
 
 
 def run_backtest(

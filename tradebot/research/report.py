@@ -116,20 +116,22 @@ def report(events: Iterable[Event]) -> Report:
         rejected=dict(sorted(sums.rejected.items())),
         days=_days(sums, final),
         positions=_positions(sums),
-        by_market=_grouped((trade.market.partition(":")[2], trade.net) for trade in sums.trades),
-        by_exit=_grouped((_exit_name(each), each.net) for each in sums.trades),
+        by_market=grouped((trade.market.partition(":")[2], trade.net) for trade in sums.trades),
+        by_exit=grouped((exit_name(each), each.net) for each in sums.trades),
         unprotected_ms=sum(each.milliseconds or 0 for each in trips),
         unprotected=tuple(each for each in trips if each.milliseconds is not None),
     )
 
 
-def _exit_name(trade: Trade) -> str:
+def exit_name(trade: Trade) -> str:
+    """Return what ended a trade: its leg, or the first words of the reason."""
     if trade.exit_leg is Leg.EXIT:
         return trade.reason.partition(":")[0]
     return trade.exit_leg.value
 
 
-def _grouped(named: Iterable[tuple[str, Decimal]]) -> dict[str, tuple[int, Decimal]]:
+def grouped(named: Iterable[tuple[str, Decimal]]) -> dict[str, tuple[int, Decimal]]:
+    """Return count and sum by name, in the order of the names."""
     groups: dict[str, tuple[int, Decimal]] = {}
     for name, net in named:
         count, total = groups.get(name, (0, ZERO))
@@ -141,8 +143,8 @@ def _days(sums: Ledger, final: Decimal) -> tuple[Day, ...]:
     """Return a row a day. A candle that closes at midnight belongs to the day it was open in."""
     last_of: dict[str, Mark] = {}
     for mark in sums.marks:
-        last_of[_date(mark.closed_at - 1)] = mark
-    closed = [_date(trade.closed_at - 1) for trade in sums.trades]
+        last_of[date_of(mark.closed_at - 1)] = mark
+    closed = [date_of(trade.closed_at - 1) for trade in sums.trades]
     days = []
     before, closes, put_in = sums.opening_equity, sums.first_closes, ZERO
     names = list(last_of)
@@ -166,7 +168,8 @@ def _days(sums: Ledger, final: Decimal) -> tuple[Day, ...]:
     return tuple(days)
 
 
-def _date(time_ms: int) -> str:
+def date_of(time_ms: int) -> str:
+    """Return the UTC day of a time."""
     return format_time(time_ms - time_ms % DAY_MS)[:10]
 
 
