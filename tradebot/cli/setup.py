@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from tradebot.runtime.config import Config
     from tradebot.runtime.worst_case import Loss
 
+# More than all coins are worth: what is above is a slip of the pen.
+EQUITY_MAX = 10**15
+
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The configuration: check.")
 
 
@@ -70,8 +73,11 @@ def _amount(text: str) -> Decimal:
         value = parse_decimal(text)
     except ValueError as error:
         raise UsageError(f"--equity: {error}", hint="write it as 10000 or 2500.50") from None
-    if value <= 0:
-        raise UsageError(f"--equity {text} is not above 0", hint="write it as 10000 or 2500.50")
+    if not 0 < value < EQUITY_MAX:
+        raise UsageError(
+            f"--equity {text} is not above 0 and under {EQUITY_MAX:,}",
+            hint="write it as 10000 or 2500.50",
+        )
     return value
 
 

@@ -211,7 +211,9 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _nothing_contradicts(self) -> "Config":
-        problems = contradictions(self.bot.markets, self.sizing, self.exits, self.risk)
+        problems = contradictions(
+            self.bot.markets, self.sizing, self.exits, self.risk, self.pauses
+        )
         first = next(problems, "")
         if first:
             raise ValueError(first)

@@ -90,7 +90,7 @@ class RiskSection(Section):
     exposure_fraction_max: Part = Decimal("0.95")
     open_positions_max: int = Field(10, ge=1, le=200)
     order_notional_max: Amount = Decimal(1_000_000)
-    reserve_fraction: Fraction = Decimal("0.01")
+    reserve_fraction: Discount = Decimal("0.01")
     risk_fraction_max: Part = Decimal("0.02")
     reward_to_risk_min: Annotated[Decimal, Field(ge=0, le=100, decimal_places=6)] = Decimal("1.5")
     daily_loss_fraction_max: Part = Decimal("0.03")
@@ -156,6 +156,7 @@ def contradictions(
     sizing: SizingSection,
     exits: ExitsSection,
     risk: RiskSection,
+    pauses: PausesSection,
 ) -> Iterator[str]:
     """Yield what of it cannot both hold, in words that name the keys."""
     if risk.daily_loss_fraction_max > risk.drawdown_fraction_max:
@@ -168,6 +169,8 @@ def contradictions(
             f"risk.orders_per_minute_max {risk.orders_per_minute_max} is above "
             f"risk.orders_per_hour_max {risk.orders_per_hour_max}"
         )
+    yield from _of_exposure(risk)
+    yield from _of_pauses(pauses, len(markets))
     yield from _of_one_trade(sizing, exits, risk)
     for cluster in risk.clusters:
         strangers = sorted(set(cluster) - set(markets))
@@ -175,6 +178,36 @@ def contradictions(
             yield f"risk.clusters names {', '.join(strangers)}, not in bot.markets"
         if len(set(cluster)) < max(2, len(cluster)):
             yield "risk.clusters: a cluster is of two markets or more, each named once"
+
+
+def _of_exposure(risk: RiskSection) -> Iterator[str]:
+    limits = [("position_fraction_max", risk.position_fraction_max)]
+    limits += [("cluster_fraction_max", risk.cluster_fraction_max)] if risk.clusters else []
+    for key, limit in limits:
+        # 1 is no limit of its own: all the rest of them may hold it.
+        if risk.exposure_fraction_max < limit < 1:
+            yield (
+                f"risk.{key} {plain(limit)} is above risk.exposure_fraction_max "
+                f"{plain(risk.exposure_fraction_max)}, and would never bind"
+            )
+
+
+def _of_pauses(pauses: PausesSection, markets: int) -> Iterator[str]:
+    """Yield the pauses whose trades cannot all end within the time that is looked back on."""
+    # A market that pauses after each stop has the next one that much later.
+    cooldown = max(1, pauses.cooldown_candles, pauses.all_cooldown_candles)
+    stops, low = pauses.stops_within_candles, pauses.low_profit_within_candles
+    for key, count, most, within, window in (
+        ("market_stops_max", pauses.market_stops_max, 1 + stops // cooldown, "stops", stops),
+        ("stops_max", pauses.stops_max, markets * (1 + stops), "stops", stops),
+        ("market_low_profit_trades", pauses.market_low_profit_trades, 1 + low, "low_profit", low),
+        ("low_profit_trades", pauses.low_profit_trades, markets * (1 + low), "low_profit", low),
+    ):
+        if count > most:
+            yield (
+                f"pauses.{key} {count} would never pause anything: no more than {most} can end "
+                f"within pauses.{within}_within_candles {window}"
+            )
 
 
 def _of_one_trade(

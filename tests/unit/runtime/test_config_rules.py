@@ -52,6 +52,34 @@ CONTRADICTIONS = {
         "risk.daily_loss_fraction_max 0.3 is above risk.drawdown_fraction_max 0.2, and would never "
         "trip"
     ),
+    "[risk]\nposition_fraction_max = 0.9\nexposure_fraction_max = 0.05": (
+        "risk.position_fraction_max 0.9 is above risk.exposure_fraction_max 0.05, and would never "
+        "bind"
+    ),
+    "[risk]\nexposure_fraction_max = 0.29\nclusters = [['BTC/USDT', 'ETH/USDT']]": (
+        "risk.cluster_fraction_max 0.3 is above risk.exposure_fraction_max 0.29, and would never "
+        "bind"
+    ),
+    "[pauses]\ncooldown_candles = 25": (
+        "pauses.market_stops_max 2 would never pause anything: no more than 1 can end within "
+        "pauses.stops_within_candles 24"
+    ),
+    "[pauses]\nall_cooldown_candles = 25": (
+        "pauses.market_stops_max 2 would never pause anything: no more than 1 can end within "
+        "pauses.stops_within_candles 24"
+    ),
+    "[pauses]\nstops_within_candles = 3\nstops_max = 9": (
+        "pauses.stops_max 9 would never pause anything: no more than 8 can end within "
+        "pauses.stops_within_candles 3"
+    ),
+    "[pauses]\nlow_profit_within_candles = 3\nmarket_low_profit_trades = 5": (
+        "pauses.market_low_profit_trades 5 would never pause anything: no more than 4 can end "
+        "within pauses.low_profit_within_candles 3"
+    ),
+    "[pauses]\nlow_profit_within_candles = 3\nlow_profit_trades = 9": (
+        "pauses.low_profit_trades 9 would never pause anything: no more than 8 can end within "
+        "pauses.low_profit_within_candles 3"
+    ),
     "[risk]\norders_per_minute_max = 700": (
         "risk.orders_per_minute_max 700 is above risk.orders_per_hour_max 600"
     ),
@@ -115,6 +143,16 @@ def test_limits_that_cannot_both_hold_are_refused(told: Any, text: str) -> None:
         "[exits]\ntarget_fraction = 0.000001\n[risk]\nreward_to_risk_min = 0",
         "[exits]\ntrailing_fraction = 0.01\nstop_fraction = 0.5\ntarget_fraction = 0.015",
         "[risk]\nclusters = [['BTC/USDT', 'ETH/USDT']]",
+        "[risk]\nposition_fraction_max = 0.05\nexposure_fraction_max = 0.05",
+        "[risk]\nposition_fraction_max = 1",
+        "[risk]\nexposure_fraction_max = 0.1",
+        "[risk]\nexposure_fraction_max = 0.3\nclusters = [['BTC/USDT', 'ETH/USDT']]",
+        "[pauses]\ncooldown_candles = 24",
+        "[pauses]\nmarket_stops_max = 13",
+        "[pauses]\nstops_within_candles = 3\nstops_max = 8",
+        "[pauses]\nlow_profit_within_candles = 3\nmarket_low_profit_trades = 4",
+        "[pauses]\nlow_profit_within_candles = 3\nlow_profit_trades = 8",
+        "[pauses]\nlow_profit_pause_candles = 1000",
         "",
     ],
     ids=lambda text: " ".join(text.split()),
@@ -134,7 +172,7 @@ FRACTIONS = [
     ("entries", "offset_fraction", "0", "0.999999", "-0.000001", "1"),
     ("risk", "position_fraction_max", "0.000001", "1", "0", "1.000001"),
     ("risk", "exposure_fraction_max", "0.000001", "1", "0", "1.000001"),
-    ("risk", "reserve_fraction", "0", "1", "-0.000001", "1.000001"),
+    ("risk", "reserve_fraction", "0", "0.999999", "-0.000001", "1"),
     ("risk", "risk_fraction_max", "0.01", "1", "0", "1.000001"),
     ("risk", "reward_to_risk_min", "0", "2", "-0.000001", "100.000001"),
     ("risk", "daily_loss_fraction_max", "0.01", "0.2", "0", "1.000001"),
@@ -310,7 +348,7 @@ def test_pauses_are_counted_in_candles_and_the_rest_as_it_is_written() -> None:
         all_cooldown_candles = 2
         stops_max = 3
         market_stops_max = 4
-        stops_within_candles = 5
+        stops_within_candles = 11
         stops_pause_candles = 6
         low_profit_trades = 7
         market_low_profit_trades = 8
@@ -325,7 +363,7 @@ def test_pauses_are_counted_in_candles_and_the_rest_as_it_is_written() -> None:
         all_cooldown_ms=2 * candle,
         stops_max=3,
         market_stops_max=4,
-        stops_within_ms=5 * candle,
+        stops_within_ms=11 * candle,
         stops_pause_ms=6 * candle,
         low_profit_trades=7,
         market_low_profit_trades=8,

@@ -48,7 +48,32 @@ def test_without_a_stop_all_that_one_may_risk_is_lost() -> None:
     assert (found["trade"], found["positions"]) == (d("200.00"), d("400.00"))
 
 
-@pytest.mark.parametrize("equity", ["1", "10000", "123456789.12"])
+def test_no_order_and_no_cluster_is_larger_than_its_limit() -> None:
+    """Symptom: 1000 and more were told as lost where no order may be worth more than 100."""
+    found = _most(risk={"order_notional_max": 100})
+    assert (found["trade"], found["positions"], found["gap"]) == (d("2.00"), d("4.00"), d("200.00"))
+    bot = {"markets": [f"{letter}/USDT" for letter in "ABCDE"]}
+    # Three of a cluster hold 15 % together, and two others 10 % each.
+    risk = {"clusters": [["A/USDT", "B/USDT", "C/USDT"]], "cluster_fraction_max": d("0.15")}
+    assert _most(bot=bot, risk=risk)["gap"] == d("3500.00")
+    risk["clusters"] = [["A/USDT", "B/USDT", "C/USDT"], ["C/USDT", "D/USDT"]]
+    assert _most(bot=bot, risk=risk)["gap"] == d("3500.00"), "no more than one cluster for C"
+
+
+@pytest.mark.parametrize(
+    ("stop", "words"), [("0.02", "then every position at its stop"), ("0", "then all that is held")]
+)
+def test_words_name_what_is_in_the_figure(stop: str, words: str) -> None:
+    exits, sizing = {"stop_fraction": d(stop)}, {"method": "fraction"}
+    config = Config.model_validate({"exits": exits, "sizing": sizing})
+    texts = {each.name: each.text for each in worst_case(config, d(10000))}
+    assert texts["day"] == f"a day: the limit on its loss, {words}"
+    assert texts["drawdown"].endswith(f"the limit on the drawdown, {words}")
+
+
+@pytest.mark.parametrize(
+    "equity", ["0.00000001", "1", "10000", "123456789.12", "999999999999999.99"]
+)
 def test_no_more_is_lost_than_there_is(equity: str) -> None:
     risk = {"daily_loss_fraction_max": 1, "drawdown_fraction_max": 1, "position_fraction_max": 1}
     assert all(amount <= d(equity) for amount in _most(equity, risk=risk).values())
