@@ -226,6 +226,16 @@ def test_right_that_is_new_is_named(served: KeyServer, exchange: str, answer: ob
     assert len(_asked(exchange, served.url).unknown) == 1
 
 
+def test_names_of_new_rights_are_shown_plainly_and_are_few(served: KeyServer) -> None:
+    served.answers(
+        kraken("\x1b[2Jwithdraw-funds", *(f"new-{each}-{'x' * 99}" for each in range(9)))
+    )
+    told = _asked("kraken", served.url)
+    assert (told.may_withdraw, len(told.unknown)) == (None, 5)
+    assert told.unknown[0] == "withdraw-funds"
+    assert all(len(name) <= 40 for name in told.unknown)
+
+
 @pytest.mark.parametrize("exchange", ASKED)
 @pytest.mark.parametrize("inner", [{}, [], None, "rubbish", 7, [[]]])
 def test_rubbish_tells_nothing(served: KeyServer, exchange: str, inner: object) -> None:

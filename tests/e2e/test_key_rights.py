@@ -223,6 +223,7 @@ def test_refused_key_takes_no_other_one_s_place(folder: Path, exchange: Exchange
 def test_key_that_the_exchange_does_not_know_is_not_saved(folder: Path, exchange: Exchange) -> None:
     words = refused(4, *ADD, *exchange.unlock, stdin=f"{'o' * 64}\n{SECRET}\n")
     assert "binance refuses the key: AuthenticationError" in words
+    assert _verdicts()[-1] == "binance refuses the key: AuthenticationError"
     assert not (folder / "keystore").exists()
 
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tradebot.adapters.redact import plain_text
+
 if TYPE_CHECKING:
     from tradebot.adapters.ccxt_client import CcxtClient
 
@@ -66,7 +68,8 @@ class _Source:
             return Permissions(why="its answer is not of the form that it documents")
         known = self.trade | self.withdraw | self.transfer | self.harmless
         granted = {name for name, is_granted in told.rights.items() if is_granted}
-        unknown = tuple(sorted(granted - known))
+        # They are words of another's, and people are told them.
+        unknown = tuple(plain_text(name, length_max=40) for name in sorted(granted - known))[:5]
 
         def may(names: Iterable[str]) -> bool | None:
             values = [told.rights.get(name, told.absent) for name in names]

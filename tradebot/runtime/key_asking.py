@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 
 def key_terms(config: Config, slot: Slot) -> KeyTerms:
     """Return what is asked of the key of `slot`. Raises JournalError."""
+
+    def note(told: "Permissions") -> None:
+        _note(config, slot, described(told))
+
     if slot.mode != LIVE:
-        return KeyTerms(is_real=False, note=lambda told: _note(config, slot, told))
+        return KeyTerms(is_real=False, note=note)
     typed = arming.left_out(config, slot.exchange, slot.account, now_ms=WallClock().now_ms())
-    return KeyTerms(
-        is_real=True,
-        any_address=arming.ADDRESSES in typed,
-        note=lambda told: _note(config, slot, told),
-    )
+    return KeyTerms(is_real=True, any_address=arming.ADDRESSES in typed, note=note)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,11 @@ def asked(config: Config, slot: Slot, fields: Mapping[str, Secret]) -> Answer:
     Raises ExchangeUnavailable where nobody answers, KeystoreError where the key itself is refused.
     """
     terms = key_terms(config, slot)
-    told = _ask(config, slot, fields)
+    try:
+        told = _ask(config, slot, fields)
+    except KeystoreError as error:
+        _note(config, slot, error.message)
+        raise
     terms.note(told)
     return Answer(slot, told, refusal(told, terms))
 
@@ -224,7 +228,5 @@ def _ask(config: Config, slot: Slot, fields: Mapping[str, Secret]) -> "Permissio
         client.close()
 
 
-def _note(config: Config, slot: Slot, told: "Permissions") -> None:
-    audit_log(config.paths.logs).record(
-        AuditKind.KEY_CHECKED, key=slot.name, verdict=described(told)
-    )
+def _note(config: Config, slot: Slot, verdict: str) -> None:
+    audit_log(config.paths.logs).record(AuditKind.KEY_CHECKED, key=slot.name, verdict=verdict)
