@@ -65,7 +65,8 @@ def test_a_keystore_with_a_slot_that_does_not_open_gives_no_backup(
 
 
 def test_a_disk_that_refuses_leaves_nothing_behind(folder: Path, target: Path) -> None:
-    with full_disk(), pytest.raises(KeystoreError, match="cannot be written: File too large"):
+    problem = f"^{target} cannot be written: File too large$"
+    with full_disk(), pytest.raises(KeystoreError, match=problem):
         export_backup(opened(folder), target)
     assert not target.exists()
     nowhere = target.parent / "nowhere" / "backup.json"
@@ -79,9 +80,24 @@ def test_a_disk_that_keeps_something_else_leaves_nothing_behind(
 ) -> None:
     store = opened(folder)
     monkeypatch.setattr(keystore_backup, "read_private", lambda path: answer)
-    with pytest.raises(KeystoreError, match=f"^{target} does not hold what was written$"):
+    with pytest.raises(KeystoreError, match=f"^{target} does not hold what was writt") as caught:
         export_backup(store, target)
+    assert caught.value.hint == "take another disk"
     assert not target.exists()
+
+
+def test_a_backup_that_is_gone_at_once_is_named(
+    folder: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def vanish(path: Path) -> bytes:
+        """Stand for a disk that was pulled out."""
+        path.unlink()
+        raise KeystoreError("gone")
+
+    store = opened(folder)
+    monkeypatch.setattr(keystore_backup, "read_private", vanish)
+    with pytest.raises(KeystoreError, match=r"^gone$"):
+        export_backup(store, target)
 
 
 def test_a_disk_that_cannot_keep_it_private_leaves_nothing_behind(

@@ -1,5 +1,6 @@
 """The passphrase: systemd first, then a private file outside the project, then a person."""
 
+import getpass
 import io
 import os
 import sys
@@ -147,14 +148,47 @@ def test_a_home_folder_is_no_project(tmp_path: Path, monkeypatch: pytest.MonkeyP
     key_file = private_file(tmp_path / ".config" / "file")
     found = passphrase(key_file=key_file, project=tmp_path)
     assert found == Secret(WORD)
+    assert passphrase(key_file, project=Path("/")) == Secret(WORD)
+
+
+def answering(*answers: str) -> tuple[Callable[[str], str], list[str]]:
+    """Return a person who types these answers, and the questions that come."""
+    left, asked = list(answers), list[str]()
+
+    def ask(label: str) -> str:
+        asked.append(label)
+        return left.pop(0)
+
+    return ask, asked
 
 
 def test_a_person_is_asked_once_for_a_keystore_that_exists() -> None:
-    assert passphrase(ask=typing(WORD)) == Secret(WORD)
+    ask, asked = answering(WORD)
+    assert passphrase(ask=ask) == Secret(WORD)
+    assert asked == ["Keystore passphrase: "]
 
 
 def test_a_person_is_asked_twice_for_a_new_one() -> None:
-    assert passphrase(is_new=True, ask=typing(WORD, WORD)) == Secret(WORD)
+    ask, asked = answering(WORD, WORD)
+    assert passphrase(is_new=True, ask=ask) == Secret(WORD)
+    assert asked == ["New keystore passphrase: ", "The same again: "]
+
+
+def test_the_terminal_and_the_real_environment_are_asked_by_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask, asked = answering(WORD)
+    monkeypatch.setattr(getpass, "getpass", ask)
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True  # type: ignore[method-assign]  # what makes it a terminal
+    monkeypatch.setattr(sys, "stdin", terminal)
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    ways = Ways(keystore=tmp_path / "project" / "keystore")
+    assert keystore_passphrase(ways) == Secret(WORD)
+    assert asked == ["Keystore passphrase: "]
+    private_file(tmp_path / "keystore_passphrase", "of systemd")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert keystore_passphrase(ways) == Secret("of systemd")
 
 
 def test_two_different_answers_are_refused_and_not_shown() -> None:
@@ -250,7 +284,7 @@ def test_a_keyring_without_this_keystore_names_the_command_that_adds_it(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stdin", None)
-    with pytest.raises(KeystoreError, match="has no passphrase for this keystore") as caught:
+    with pytest.raises(KeystoreError, match=r"^the system keyring has no pass") as caught:
         passphrase(project=project / "other", has_keyring=True)
     assert caught.value.hint == f"keyring set tradebot {project}/other/keystore"
     environ = {VARIABLE: WORD}
@@ -265,13 +299,14 @@ def test_a_keyring_that_does_not_answer_is_one_clear_error(project: Path) -> Non
     with pytest.raises(KeystoreError) as caught:
         passphrase(project=project, has_keyring=True, ask=typing(""))
     assert caught.value.message == "the system keyring does not answer: NoKeyringError"
+    assert caught.value.hint == "unlock it, or use --passphrase-file FILE"
 
 
 def test_without_the_package_the_keyring_names_the_extra(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "keyring", None)
-    with pytest.raises(KeystoreError, match="the package for it is not installed") as caught:
+    with pytest.raises(KeystoreError, match=r"^the system keyring is asked for, b") as caught:
         passphrase(project=project, has_keyring=True, ask=typing(""))
     assert caught.value.hint.startswith("pip install 'tradebot[keyring]'")
 
@@ -288,5 +323,8 @@ def test_the_environment_comes_last_and_is_taken_out_of_it(project: Path) -> Non
 
 @pytest.mark.parametrize("environ", [{}, {VARIABLE: ""}])
 def test_an_environment_without_the_passphrase_is_named(environ: dict[str, str]) -> None:
-    with pytest.raises(KeystoreError, match=f"^--insecure-env is given, but {VARIABLE} is not set"):
+    with pytest.raises(
+        KeystoreError, match=f"^--insecure-env is given, but {VARIABLE} is not set"
+    ) as caught:
         passphrase(has_insecure_env=True, environ=environ, ask=typing(""))
+    assert caught.value.hint == "set it, or use another way"

@@ -72,6 +72,20 @@ def test_the_wait_begins_with_the_answer(owner: Owner) -> None:
     assert owner.attempt(is_right=True) == 1
 
 
+def test_without_failures_nobody_waits_or_hears_of_it(owner: Owner) -> None:
+    owner.clock = VirtualClock(0)
+    assert owner.attempt(is_right=True) == 0
+    assert (owner.told, owner.clock.now_ms()) == ([], 0)
+
+
+def test_a_part_of_a_second_is_told_as_a_whole_one(owner: Owner) -> None:
+    owner.attempt(is_right=False)
+    owner.clock.sleep_until(START_MS + 999)
+    owner.attempt(is_right=True)
+    assert owner.told == [1]
+    assert owner.clock.now_ms() == START_MS + 1_000
+
+
 def test_time_that_has_passed_counts(owner: Owner) -> None:
     for _ in range(4):
         owner.attempt(is_right=False)
