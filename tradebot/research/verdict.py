@@ -245,9 +245,25 @@ def _held(moment: Moment) -> Verdict:
     elif exposure <= 0:
         because, text = Because.UNDECIDED, UNDECIDED
         out = _doubtful(state, moment.market)
+        cancelled = _cancelled_for_sale(moment)
         if out is not None:
             because, text = Because.ORDER_OUT, _out_words(out, "sold")
+        elif cancelled:
+            because, text = Because.NOT_FILLED, cancelled
     return Verdict(word=Word.HELD, because=because, text=text)
+
+
+def _cancelled_for_sale(moment: Moment) -> str:
+    """Return that a stop or target was cancelled for a sale that did not follow; "" = none was."""
+    for step in reversed(moment.own):
+        if isinstance(step.event, ev.CancelSent):
+            order = step.after.orders.get(step.event.order_id)
+            leg = "stop or target" if order is None else order.leg.value
+            return (
+                f"the cancel of its {leg} was sent for the sale ({step.event.reason}), which did "
+                "not follow within the candle"
+            )
+    return ""
 
 
 UNDECIDED = (

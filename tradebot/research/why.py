@@ -139,7 +139,7 @@ def of_candle(about: Asked, at: int | None) -> OfCandle:
     found: tuple[Moment, ev.IntentRefused | None] | None = None
     following: Moment | None = None
     for moment in moments(about.events, about.market.name):
-        if at is not None and moment.closed_at > at:
+        if at is not None and moment.closed is not None and moment.closed_at > at:
             following = moment
             break
         if moment.closed is not None:

@@ -22,7 +22,7 @@ from tests.support.builders import (
 from tests.support.tiny_market import TinyMarket
 from tradebot.model import event as ev
 from tradebot.model.account import TradingState
-from tradebot.model.order import Leg, Side
+from tradebot.model.order import Leg, OrderKind, Side
 from tradebot.research.moments import Moment, moments
 from tradebot.research.verdict import verdict
 
@@ -188,6 +188,27 @@ def test_position_whose_sale_is_in_doubt_is_held_by_that_order() -> None:
     third = closed(START + 3 * HOUR, BTC="100", exposure=0)
     assert told([*HELD, second, *sale, third])[1:] == ["HELD not_filled", "HELD order_out"]
     assert told([*HELD, second])[1:] == ["HELD undecided"]
+
+
+def test_stop_that_went_for_a_sale_which_did_not_follow_is_told() -> None:
+    """Symptom: "nothing was decided from it", beside a table that showed the stop's cancel."""
+    stop = replace(
+        order("sell 1 BTC @ 90", order_id="tb-s", leg=Leg.STOP, kind=OrderKind.STOP),
+        stop_price=d(90),
+    )
+    guarded = [
+        intended(stop),
+        ev.OrderSent(at=START + HOUR, order_id=stop.id),
+        ev.OrderAccepted(at=START + HOUR, order_id=stop.id, exchange_id="7"),
+    ]
+    sent = ev.CancelSent(at=START + 2 * HOUR, order_id=stop.id, reason="signal: the trend ended")
+    second = closed(START + 2 * HOUR, BTC="100", exposure=0)
+    assert last([*HELD, *guarded, second, sent]) == (
+        "HELD not_filled",
+        "the cancel of its stop was sent for the sale (signal: the trend ended), which did not "
+        "follow within the candle",
+    )
+    assert told([*HELD, *guarded, second])[-1] == "HELD undecided"
 
 
 def test_sale_that_the_gate_refused_is_held_by_it() -> None:

@@ -64,10 +64,12 @@ def test_first_candle_after_a_gap_is_refused_by_it(run: Run) -> None:
     assert found.verdict.refusal.control == "candle_gap"
 
 
-def test_time_before_the_first_candle_is_nothing_found(run: Run) -> None:
+@pytest.mark.parametrize("at", [START + HOUR - 1, 0, -1, -(10**12)])
+def test_time_before_the_first_candle_is_nothing_found(run: Run, at: int) -> None:
+    """Symptom: asked of 1900, the first candle was told to be of 1970."""
     asking = about(run, traded("100 100", "- -"))
     with pytest.raises(NotFoundError, match="no candle of BTC/USDT was decided until then") as told:
-        of_candle(asking, START + HOUR - 1)
+        of_candle(asking, at)
     assert told.value.hint.endswith("its first candle 2024-01-01T01:00:00Z")
 
 
