@@ -198,7 +198,7 @@ GATE_BUGS = (
     ),
     Bug(
         "of a stop and its target one is counted",
-        ((protect._guarded_by, "messages=1 if stop is None else 2", ""),),
+        ((protect._guarded_by, "messages=2", ""),),
         test=(_PACE, "test_target_that_would_pass_the_pace_lets_its_stop_leave_alone", 9),
     ),
     Bug(

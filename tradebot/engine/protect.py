@@ -168,24 +168,20 @@ def guard(
         return _sold(state, market, position, rules, time=time, reason=REFUSED)
     stop = _protection(state, market, position, Leg.STOP, level, time) if level else None
     aim = _protection(state, market, position, Leg.TARGET, target, time) if target else None
-    return _guarded_by(state, rules, stop, aim)
+    if stop is not None and aim is not None:
+        return _guarded_by(state, rules, stop, aim)
+    return tuple(ruled(state, each, rules) for each in (stop, aim) if each is not None)
 
 
-def _guarded_by(
-    state: State, rules: Rules, stop: Intent | None, aim: Intent | None
-) -> tuple[Action, ...]:
-    """Return the placing of a stop, a target, or both in one; no target holds its stop back."""
-    aimed = None
-    if aim is not None:
-        aimed = review(state, aim, rules, messages=1 if stop is None else 2)
-    if stop is None:
-        return () if aimed is None else (_placed(aimed),)
+def _guarded_by(state: State, rules: Rules, stop: Intent, aim: Intent) -> tuple[Action, ...]:
+    """Return the placing of a stop and its target in one; no target holds its stop back."""
     guarding = review(state, stop, rules)
-    if isinstance(guarding, Approved) and isinstance(aimed, Approved):
-        return (PlaceOco(guarding, aimed),)
-    if isinstance(guarding, Approved) and isinstance(aimed, Refused):
+    if isinstance(guarding, Refused):
+        return (Refuse(guarding),)
+    aimed = review(state, aim, rules, messages=2)
+    if isinstance(aimed, Refused):
         return (Place(guarding), Refuse(aimed))
-    return (_placed(guarding),)
+    return (PlaceOco(guarding, aimed),)
 
 
 def _renewed(

@@ -132,6 +132,12 @@ def test_nothing_is_sold_of_nothing_nor_beside_what_moves_nor_twice() -> None:
     assert sell_out(held(tried), BTC, STOPPED, time=NOW + 1, reason="x") != ()
 
 
+def test_what_rests_beside_a_sale_that_failed_is_cancelled_for_the_next() -> None:
+    tried = order("sell 2 BTC @ 100", order_id="tb-exit", status=OrderStatus.REJECTED)
+    found = sell_out(held(STOP, tried), BTC, STOPPED, time=NOW, reason="no stop")
+    assert found == (Cancel(STOP, "no stop"),)
+
+
 def test_without_a_close_the_price_it_was_bought_at_is_the_reference() -> None:
     unseen = held(close=None)
     for actions in (
