@@ -18,7 +18,7 @@ from tests.contract.test_broker_faults import (
 )
 from tests.contract.test_broker_faults import _stop as stop_at
 from tests.support.builders import approved, d, order
-from tests.support.fakes import FakeClock
+from tests.support.fakes import FakeClock, TokensForAll
 from tests.unit.runtime.test_dead_man import exchange_stub, real_broker
 from tradebot.adapters import breakers
 from tradebot.adapters.breakers import Kind
@@ -263,6 +263,10 @@ def test_all_that_is_shown_is_cancelled_by_one_request_each() -> None:
         assert faults.count(DELETE) == 3
         left = [each["clientOrderId"] for each in _listed(broker)]
         assert left == ["tb00000b-1", "foreign"]
+        asks = CcxtBroker(
+            broker._client, prefix="tb-", tokens=TokensForAll(), clock=FakeClock(), has_others=True
+        )
+        assert asks.cancel_shown() == ("tb00000b-1",)
 
 
 @pytest.mark.parametrize(
