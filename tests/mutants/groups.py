@@ -105,4 +105,9 @@ BROKER = Group(
         "tests/unit/runtime/test_dead_man.py",
     ),
 )
-GROUPS = (GATE, RULES, LATCH, DECISION, PROTECTION, CARRYING, BROKER)
+REDACTION = Group(
+    "redaction",
+    ("tradebot/adapters/redact.py",),
+    ("tests/unit/adapters/test_redact.py",),
+)
+GROUPS = (GATE, RULES, LATCH, DECISION, PROTECTION, CARRYING, BROKER, REDACTION)
