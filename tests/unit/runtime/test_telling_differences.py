@@ -36,7 +36,7 @@ def test_difference_is_told_by_what_it_leads_to(kind: Kind, level: AlertLevel) -
 def test_halt_is_told_once_and_as_the_worst_there_is() -> None:
     assert news(found(Kind.ORDER_NOT_IN_JOURNAL), state_with()) is None
     halted = ev.TradingStateChanged(at=1, state=TradingState.HALTED, reason="another tradebot")
-    told = news(halted, state_with())
+    told = news(halted, state_with(trading=TradingState.HALTED))
     assert told is not None
     assert told.level is AlertLevel.CRITICAL
 
