@@ -193,7 +193,7 @@ GATE_BUGS = (
     ),
     Bug(
         "a stop goes for a sale that the pace holds back",
-        ((protect.exit_at, "messages=1 if resting is None else 2", ""),),
+        ((protect.exit_at, "messages=2", ""),),
         test=(_PACE, "test_sale_that_the_pace_holds_back_costs_no_stop"),
     ),
     Bug(

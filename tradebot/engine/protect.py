@@ -327,7 +327,8 @@ def exit_at(
         reference=price,
         reason=reason,
     )
-    ruling = review(state, intent, rules, messages=1 if resting is None else 2)
+    # The cancel goes with it; where none is needed the position is bare, and no pace holds it back.
+    ruling = review(state, intent, rules, messages=2)
     if resting is not None and isinstance(ruling, Approved):
         return (Cancel(resting, reason),)
     return (_placed(ruling),)

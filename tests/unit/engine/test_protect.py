@@ -20,6 +20,7 @@ from tests.support.builders import (
     target_order,
 )
 from tradebot.engine.actions import Action, Cancel, Place, PlaceOco, Refuse
+from tradebot.engine.guarded import has_stop_at_rest
 from tradebot.engine.orders import Orders
 from tradebot.engine.protect import (
     ended_by_hand,
@@ -90,6 +91,11 @@ def test_only_stops_at_rest_for_all_of_it_cover_a_position(other: Order) -> None
     assert is_bare(held(other), BTC, STOPPED)
     rest = replace(STOP, id="tb-rest", quantity=d("0.001"))
     assert is_bare(held(other, rest), BTC, STOPPED) is (other.quantity == 2)
+
+
+def test_of_nothing_all_is_guarded() -> None:
+    assert has_stop_at_rest(state_with(), BTC)
+    assert not has_stop_at_rest(held(), BTC)
 
 
 def test_what_cannot_be_sold_is_not_bare() -> None:
