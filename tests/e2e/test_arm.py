@@ -1,9 +1,11 @@
 """`tradebot arm` and `run --live`, as they are typed."""
 
+import signal
 from pathlib import Path
 
 import pytest
 
+from tests.support.account import account
 from tests.support.shell import BUSY, typed
 
 SENTENCE = "I trade real money without a rehearsed emergency stop"
@@ -16,7 +18,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_fresh_project_is_not_armed_and_is_told_how() -> None:
     done = typed("arm", code=6)
-    assert "NOT ARMED: 8 of 9 rungs are missing." in done.out
+    assert "NOT ARMED: 9 of 10 rungs are missing." in done.out
     assert "tradebot kill --drill" in done.out
     assert f'--sentence "{SENTENCE}"' in done.out
     assert "100 in the quote coin may be at work" in done.out
@@ -52,3 +54,22 @@ def test_backup_of_a_run_is_a_journal_of_its_own() -> None:
     assert done.json["events"] > 1
     assert Path("copy.db").is_file()
     typed("journal", "backup", "copy.db", code=1)
+
+
+@pytest.mark.long
+def test_bot_that_runs_shows_its_comparison_and_its_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    with account(folder, tmp_path) as made:
+        made.project(folder, monkeypatch, leaves=500)
+        with made.bot(folder) as bot:
+            while not (folder / "logs" / "comparisons.jsonl").exists():
+                assert bot.process.poll() is None
+            bot.send(signal.SIGTERM)
+            bot.ended(143)
+        rungs = {rung["code"]: rung for rung in typed("arm", "--json", code=6).json["rungs"]}
+        assert rungs["clock"]["met"] is True
+        assert rungs["reconciled"]["met"] is True
+        assert "is on this machine" in rungs["days"]["text"]

@@ -18,8 +18,8 @@ def test_starts_halts_overrides_and_refusals_are_on_record(busy: Path) -> None:
     typed("arm", "--override", "drill", "--sentence", WORDS, "--reason", "a test", code=6)
     typed("run", "--live", code=6)
     shown = typed("journal", "audit", "--json").json
-    assert (shown["schema"], shown["entries"], shown["fault"]) == ("tradebot.audit/1", 8 + 1, None)
-    lines = [each for each in shown["lines"] if each["kind"] != "reviewed"]
+    assert (shown["schema"], shown["entries"], shown["fault"]) == ("tradebot.audit/1", 8 + 2, None)
+    lines = [each for each in shown["lines"] if each["kind"] not in ("reviewed", "evidence")]
     told = [(each["kind"], each["details"]) for each in lines]
     halted = {"code": 6, "error": "trading is halted: that's enough"}
     assert told[:5] == [

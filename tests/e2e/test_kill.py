@@ -74,6 +74,21 @@ def test_latch_that_is_removed_is_halted_until_a_person_resumes(busy: Path) -> N
     typed("run")
 
 
+def test_after_a_resume_no_command_calls_it_halted(busy: Path) -> None:
+    """Symptom: `pause` said that it stays halted, and `reconcile` named the resume as still due."""
+    with started(busy, *SLOW) as program:
+        program.hear(" BUY ")
+        typed("kill", "--flatten")
+        program.ended(6)
+    assert "Trading is halted" in typed("reconcile").out
+    typed("resume", "--reason", "calm")
+    assert "Trading is halted" not in typed("reconcile").out
+    assert typed("reconcile", "--json").json["halted"] is False
+    for words in (["--dry-run"], []):
+        paused = typed("pause", "--reason", "a look", "--json", *words).json["text"]
+        assert paused.startswith("only exits from now on; it was halted, and resumed since")
+
+
 def test_kill_stops_a_bot_at_work_and_cancels_its_orders(busy: Path) -> None:
     with started(busy, *SLOW) as program:
         program.hear(" BUY ")

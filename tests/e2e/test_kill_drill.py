@@ -9,10 +9,17 @@ from tests.support.account import account
 from tests.support.shell import refused, typed
 from tradebot.adapters.clock import WallClock
 from tradebot.adapters.latch import FileLatch
-from tradebot.runtime.drills import drills
+from tradebot.adapters.proofs import Proofs
+from tradebot.runtime.drills import Drill, drills
 from tradebot.runtime.kill_drill import _lift
+from tradebot.runtime.run_audit import audit_log
 
 RUN = ("--run", "testnet-binance-main")
+
+
+def recorded(folder: Path) -> list[Drill]:
+    """Return the drills that a project has on record."""
+    return drills(Proofs.read(audit_log(folder / "logs")))
 
 
 def test_words_that_do_not_go_together_are_refused(folder: Path) -> None:
@@ -41,12 +48,13 @@ def test_drill_in_the_sandbox_ends_flat_is_on_record_and_leaves_nothing(folder: 
     told = typed("kill", "--drill", "--json").json
     assert (told["passed"], told["mode"], told["problems"]) == (True, "sandbox", [])
     assert told["latched_ms"] <= told["cancelled_ms"] <= told["flat_ms"]
-    (drill,) = drills(folder / "logs")
+    (drill,) = recorded(folder)
     assert (drill.is_passed, drill.flat_ms) == (True, told["flat_ms"])
-    assert [path.name for path in (folder / "logs").iterdir()] == ["kill-drills.jsonl"]
+    kept = {path.name for path in (folder / "logs").iterdir()}
+    assert kept <= {"kill-drills.jsonl", "audit.jsonl", "audit.lock"}, "and no latch"
     shown = typed("kill", "--drill").out
     assert shown.startswith("Kill drill on the sandbox exchange binance: passed; it is on record")
-    assert len(drills(folder / "logs")) == 2
+    assert len(recorded(folder)) == 2
     typed("run")
 
 
@@ -75,4 +83,4 @@ def test_drill_on_a_testnet_goes_through_the_account_s_journal_and_begins_flat(
         typed("kill", *made.unlock)
         words = typed("kill", "--drill", "--testnet", *made.unlock, code=6).err
         assert "trading is halted" in words, "a drill lifts no halt"
-    assert [each.is_passed for each in drills(folder / "logs")] == [True, True]
+    assert [each.is_passed for each in recorded(folder)] == [True, True]

@@ -54,6 +54,7 @@ class AuditKind(StrEnum):
     LATCH_CLEARED = "latch_cleared"
     OVERRIDE_TYPED = "override_typed"
     REVIEWED = "reviewed"
+    EVIDENCE = "evidence"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

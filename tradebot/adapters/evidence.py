@@ -14,6 +14,7 @@ from tradebot.adapters.files import sync_folder
 from tradebot.errors import JournalError
 
 BACKUPS, ALERT_TESTS = "backups.jsonl", "alert-tests.jsonl"
+COMPARISONS = "comparisons.jsonl"
 _PRIVATE = 0o600
 
 

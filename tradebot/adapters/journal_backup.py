@@ -13,6 +13,19 @@ from tradebot.adapters.journal import Verdict, open_readonly, verify
 from tradebot.errors import JournalError, TradebotError
 
 
+def check_backup(backup: Path, journal: Path, *, events: int, head: str) -> None:
+    """Raise JournalError or NotFoundError unless a backup is whole, and of this very journal."""
+    verdict = verify(backup)
+    if verdict.fault:
+        raise JournalError(f"{backup} is not whole: {verdict.fault}")
+    if (verdict.events, verdict.head) != (events, head):
+        raise JournalError(f"{backup} is another file than was made then")
+    with closing(open_readonly(journal)) as db:
+        found = db.execute("SELECT hash FROM events WHERE seq = ?", (events,)).fetchone()
+    if found is None or found[0] != head:
+        raise JournalError(f"{backup} is of another journal than {journal}")
+
+
 def back_up(journal: Path, target: Path) -> Verdict:
     """Copy the journal to `target`, which must not exist, and verify the copy.
 

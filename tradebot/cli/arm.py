@@ -9,7 +9,8 @@ import typer
 from tradebot.cli import choices
 
 if TYPE_CHECKING:
-    from tradebot.runtime.arming import Ladder, Rung
+    from tradebot.runtime.arming import Ladder
+    from tradebot.runtime.rungs import Rung
 
 SCHEMA = "tradebot.arm/1"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,10 +55,14 @@ def command(
 def _given(
     word: CommandWord, typed: Typed, scope: str, fraction: str | None, reason: str
 ) -> tuple[str, Given]:
+    from tradebot.adapters.clock import WallClock
+    from tradebot.adapters.latch import FileLatch
     from tradebot.runtime.commanding import Given, check_scope, commanded
     from tradebot.runtime.foretelling import foretold
 
     giver = giver_of(typed)
+    latch = FileLatch(giver.config.paths.logs / "latch", WallClock())
+    giver = replace(giver, may_lift_halt=latch.may_start())
     part = None if fraction is None else _fraction(fraction)
     made = commanded(giver.run, word, scope=scope, fraction=part, reason=reason)
     if scope or typed.is_dry:
@@ -67,7 +71,7 @@ def _given(
         check_scope(state, made)
     if not typed.is_dry:
         return giver.run.name, giver.give(made)
-    answer = foretold(state, made)
+    answer = foretold(state, made, may_lift_halt=giver.may_lift_halt)
     planned = Given(command=made, end=answer.end, text=answer.text, is_planned=True)
     return giver.run.name, planned
 

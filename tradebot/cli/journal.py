@@ -73,17 +73,20 @@ def backup(
 ) -> None:
     """Copy the journal while the bot writes, and verify the copy."""
     from tradebot.adapters.clock import WallClock
-    from tradebot.adapters.evidence import BACKUPS, append_line
+    from tradebot.adapters.evidence import BACKUPS
     from tradebot.adapters.journal_backup import back_up
+    from tradebot.adapters.proofs import prove
     from tradebot.cli.output import emit
     from tradebot.runtime.config import load_config
+    from tradebot.runtime.run_audit import audit_log
     from tradebot.runtime.runs import Runs
 
     logs = load_config(config).paths.logs
     found = Runs(logs).find(run)
     verdict = back_up(found.journal, to)
     values = {"run": found.name, "events": verdict.events, "head": verdict.head, "file": str(to)}
-    append_line(logs / BACKUPS, {**values, "at": WallClock().now_ms()})
+    made = {**values, "file": str(to.absolute()), "at": WallClock().now_ms()}
+    prove(audit_log(logs), BACKUPS, made)
     text = f"{found.name}: {verdict.events} events in {to}, chain unbroken, head {verdict.head}"
     emit({"schema": SCHEMA, **values}, text, as_json)
 

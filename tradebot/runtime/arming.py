@@ -4,27 +4,24 @@ Law: everything is read from disk, and what cannot be read is not shown. A perso
 out only by typing what that means; what would trade on wrong books or a wrong clock, never.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tradebot.adapters.audit import AuditKind
-from tradebot.adapters.evidence import ALERT_TESTS, BACKUPS, append_line, read_lines
-from tradebot.adapters.journal import entries
 from tradebot.adapters.keystore_file import Slot, key_checks, keystore_exists
 from tradebot.adapters.permissions import Permissions
-from tradebot.engine.apply import apply
+from tradebot.adapters.proofs import Proofs, prove
 from tradebot.engine.stage import FIRST_CASH
 from tradebot.engine.state import State
-from tradebot.errors import JournalError, KeystoreError, NotArmed, UsageError
+from tradebot.errors import KeystoreError, NotArmed, UsageError
 from tradebot.model import event as ev
-from tradebot.model.account import TradingState
 from tradebot.model.money import plain
 from tradebot.model.timeframe import DAY_MS
+from tradebot.runtime import rungs
 from tradebot.runtime.assemble import LIVE, PRACTICE
 from tradebot.runtime.config import Config
-from tradebot.runtime.drills import drills
 from tradebot.runtime.key_checks import OPEN_TO, KeyTerms, described, refusal
 from tradebot.runtime.run_audit import audit_log
+from tradebot.runtime.rungs import Rung, Shown
 from tradebot.runtime.runs import Run, Runs
 
 OVERRIDES = "arming.jsonl"
@@ -40,22 +37,6 @@ SENTENCES = {
     "alerts": "I trade real money with nobody to call me",
     "replay": "I trade real money without having compared trading with its replay",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rung:
-    """One thing that must be shown. `override` is what a person typed instead, and why."""
-
-    code: str
-    is_met: bool
-    text: str
-    command: str = ""
-    override: str = ""
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it stands between the bot and real money."""
-        return not (self.is_met or self.override)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,23 +57,26 @@ def ladder(config: Config, *, now_ms: int) -> Ladder:
     runs = Runs(config.paths.logs)
     practice = _run(runs, config, PRACTICE)
     live = _run(runs, config, LIVE)
-    state = None if live is None else _folded(live)
+    state = None if live is None else rungs.folded(live)
     typed = left_out(config, config.exchange.id, config.exchange.account, now_ms=now_ms)
-    rungs = (
+    audit = audit_log(config.paths.logs)
+    shown = Shown(config, Proofs.read(audit), now_ms)
+    found = (
         _quote(config),
-        _days(practice, config),
-        _reconciled(practice, state),
-        _drill(config, now_ms),
-        _backup(config, live or practice, now_ms),
+        rungs.days(practice, config),
+        rungs.reconciled(shown, practice, state, audit),
+        rungs.clock(shown),
+        rungs.drill(shown),
+        rungs.backup(shown, live or practice),
         *_key(config, now_ms),
-        _alerts(config, now_ms),
+        rungs.alerts(shown),
         Rung(
             code="replay",
             is_met=False,
             text="this version does not compare trading with its replay yet",
         ),
     )
-    return Ladder(tuple(_overridden(rung, typed) for rung in rungs), state)
+    return Ladder(tuple(_overridden(rung, typed) for rung in found), state)
 
 
 def check_armed(config: Config, *, now_ms: int) -> list[ev.ArmingOverridden]:
@@ -126,11 +110,13 @@ def override(config: Config, code: str, sentence: str, reason: str, *, now_ms: i
     if not reason.strip():
         raise UsageError("say why", hint="--reason TEXT")
     place = {"exchange": config.exchange.id, "account": config.exchange.account}
-    append_line(
-        config.paths.logs / OVERRIDES,
+    audit = audit_log(config.paths.logs)
+    prove(
+        audit,
+        OVERRIDES,
         {**place, "at": now_ms, "code": code, "sentence": sentence, "reason": reason},
     )
-    audit_log(config.paths.logs).record(AuditKind.OVERRIDE_TYPED, code=code, reason=reason, **place)
+    audit.record(AuditKind.OVERRIDE_TYPED, code=code, reason=reason, **place)
 
 
 # --- the rungs ----------------------------------------------------------------------------------
@@ -144,80 +130,6 @@ def _quote(config: Config) -> Rung:
         is_met=quote in QUOTES,
         text=f"stages begin at {plain(FIRST_CASH)} of the quote coin, which is {quote}; one of "
         f"{', '.join(sorted(QUOTES))} is asked for",
-    )
-
-
-def _days(practice: Run | None, config: Config) -> Rung:
-    wanted, digest = config.arming.days_min, config.digest()
-    days = set() if practice is None else set(_days_of(practice, digest))
-    return Rung(
-        code="days",
-        is_met=len(days) >= wanted,
-        text=f"{len(days)} days were traded for practice under this configuration, {wanted} are "
-        "asked for",
-        command="tradebot run --testnet",
-    )
-
-
-def _days_of(run: Run, digest: str) -> Iterator[int]:
-    """Yield the UTC days on which candles were decided under the configuration of that digest."""
-    is_same = False
-    for entry in entries(run.journal):
-        event = entry.event
-        if isinstance(event, (ev.SessionStarted, ev.SessionReconfigured)):
-            is_same = event.config_hash == digest
-        elif isinstance(event, ev.CandlesClosed) and is_same and not event.missed:
-            yield event.closed_at // DAY_MS
-
-
-def _reconciled(practice: Run | None, live: State | None) -> Rung:
-    command = "tradebot reconcile"
-    states = [] if practice is None else [_folded(practice)]
-    states += [] if live is None else [live]
-    if not states:
-        return Rung(
-            code="reconciled", is_met=False, text="no account was traded yet", command=command
-        )
-    problems = [problem for state in states for problem in _problems(state)]
-    text = "; ".join(problems) or "books and exchange agree, as far as the journal knows"
-    return Rung(code="reconciled", is_met=not problems, text=text, command=command)
-
-
-def _problems(state: State) -> Iterator[str]:
-    assert state.started is not None, "a journal that was read has begun"
-    mode = state.started.mode
-    if state.differences.found:
-        yield f"{mode}: {len(state.differences.found)} differences wait for a person"
-    if state.locks:
-        yield f"{mode}: {len(state.locks)} markets are locked"
-    if state.trading is not TradingState.ACTIVE:
-        yield f"{mode}: trading is {state.trading.value}"
-
-
-def _drill(config: Config, now_ms: int) -> Rung:
-    within = config.arming.drill_days_max
-    passed = [each.at for each in drills(config.paths.logs) if each.is_passed]
-    return _recent(
-        "drill",
-        "rehearsal of the emergency stop",
-        max(passed, default=None),
-        within,
-        now_ms,
-        command="tradebot kill --drill",
-    )
-
-
-def _backup(config: Config, run: Run | None, now_ms: int) -> Rung:
-    name = "" if run is None else run.name
-    lines = read_lines(config.paths.logs / BACKUPS)
-    made = [each["at"] for each in lines if each.get("run") == name and _is_time(each)]
-    return _recent(
-        "backup",
-        "backup of the journal",
-        max(made, default=None),
-        config.arming.backup_days_max,
-        now_ms,
-        command="tradebot journal backup FILE",
     )
 
 
@@ -269,40 +181,6 @@ def _told_of(slot: Slot, config: Config, now_ms: int) -> tuple[Permissions, str,
     return told, "", command
 
 
-def _alerts(config: Config, now_ms: int) -> Rung:
-    command = "tradebot alerts test"
-    channels = sorted(config.alerts.channels)
-    if not channels:
-        return Rung(code="alerts", is_met=False, text="[alerts] channels is empty", command=command)
-    lines = read_lines(config.paths.logs / ALERT_TESTS)
-    answered = [each["at"] for each in lines if each.get("channels") == channels and _is_time(each)]
-    return _recent(
-        "alerts",
-        "test that all channels answered",
-        max(answered, default=None),
-        config.arming.alert_days_max,
-        now_ms,
-        command=command,
-    )
-
-
-def _recent(
-    code: str, what: str, last: int | None, within_days: int, now_ms: int, *, command: str
-) -> Rung:
-    """Return the rung of something that must have been done, and not too long ago."""
-    text = f"there was no {what}"
-    if last is not None:
-        text = f"the last {what} was {(now_ms - last) // DAY_MS} days ago"
-    # One of the future proves nothing: the clock was wrong, then or now.
-    is_met = last is not None and 0 <= now_ms - last <= within_days * DAY_MS
-    text += f"; one within {within_days} days is asked for"
-    return Rung(code=code, is_met=is_met, text=text, command=command)
-
-
-def _is_time(values: dict[str, object]) -> bool:
-    return type(values.get("at")) is int
-
-
 # --- reading ------------------------------------------------------------------------------------
 
 
@@ -312,15 +190,6 @@ def _run(runs: Runs, config: Config, mode: str) -> Run | None:
     return found if found is not None and found.journal.is_file() else None
 
 
-def _folded(run: Run) -> State:
-    state = State()
-    for entry in entries(run.journal):
-        state = apply(state, entry.event)
-    if state.started is None:
-        raise JournalError(f"{run.journal} is empty", hint="the run stopped before it began")
-    return state
-
-
 def left_out(config: Config, exchange: str, account: str, *, now_ms: int) -> dict[str, str]:
     """Return the reasons of what was left out there within the last week, by code.
 
@@ -328,10 +197,15 @@ def left_out(config: Config, exchange: str, account: str, *, now_ms: int) -> dic
     """
     place = {"exchange": exchange, "account": account}
     typed = {}
-    for line in read_lines(config.paths.logs / OVERRIDES):
+    for line in Proofs.read(audit_log(config.paths.logs)).lines(OVERRIDES):
         is_here = all(line.get(key) == value for key, value in place.items())
         code, reason = line.get("code"), line.get("reason")
-        if not (is_here and _is_time(line) and isinstance(code, str) and isinstance(reason, str)):
+        if not (
+            is_here
+            and type(line.get("at")) is int
+            and isinstance(code, str)
+            and isinstance(reason, str)
+        ):
             continue
         is_fresh = 0 <= now_ms - line["at"] <= OVERRIDE_DAYS * DAY_MS
         if is_fresh and line.get("sentence") == SENTENCES.get(code):

@@ -64,6 +64,7 @@ class Mode(StrEnum):
 
 # Where a bot practises for real money, and where it trades it.
 PRACTICE, LIVE = Mode.TESTNET.value, Mode.LIVE.value
+REHEARSED = frozenset({Mode.SANDBOX.value, Mode.TESTNET.value})
 
 
 @dataclass(slots=True)

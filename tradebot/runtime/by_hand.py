@@ -1,17 +1,18 @@
 """What a person says about a difference between books and exchange, and what comes of it.
 
-Law: looking writes nothing; a word is an event, with its reason; what is adopted is what the
-exchange showed in this very look.
+Law: looking writes nothing into the books; a word is an event, with its reason; what is adopted is
+what the exchange showed in this very look.
 """
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 
 from tradebot.adapters.clock import WallClock
 from tradebot.adapters.journal import check_file, entries
+from tradebot.adapters.latch import FileLatch
 from tradebot.engine.apply import apply, fold
 from tradebot.engine.closing import close_out
 from tradebot.engine.compare import APART_MS, OF_COINS, Difference, symbol_of
@@ -32,6 +33,7 @@ from tradebot.runtime.reconciling import Reconciler
 from tradebot.runtime.runs import Run
 from tradebot.runtime.side_by_side import Compared, Waiting, home, is_clear, side_by_side, waiting
 from tradebot.runtime.terms import check_same_bot
+from tradebot.runtime.witness import bear_witness
 
 
 class Word(StrEnum):
@@ -98,9 +100,20 @@ def compare_by_hand(
         bot = reopened_bot(config, request, run, unlocking, is_blind=False, holding=holding)
         try:
             check_same_bot(config, bot.session.state)
-            return _Desk(bot, config, asked, on_wait).answer()
+            answer = _unhalted(_Desk(bot, config, asked, on_wait).answer(), config)
+            if answer.is_agreed and isinstance(bot.clock, WallClock):
+                bear_witness(config, run, bot.clock)
+            return answer
         finally:
             bot.close()
+
+
+def _unhalted(answer: Answered, config: Config) -> Answered:
+    """Return the answer without a halt that a person has lifted since: no start has said so yet."""
+    if not FileLatch(config.paths.logs / "latch", WallClock()).may_start():
+        return answer
+    waits = replace(answer.compared.waiting, is_halted=False)
+    return replace(answer, compared=replace(answer.compared, waiting=waits))
 
 
 def adopt_named(bot: Bot, config: Config, scope: str, reason: str) -> Answer:

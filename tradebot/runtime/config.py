@@ -255,8 +255,12 @@ class Config(Section):
         )
 
     def digest(self) -> str:
-        """Return the hash of every value that can change a decision: alerts and the like cannot."""
-        values = self.model_dump(exclude={"paths", "alerts", "arming", "reconcile"})
+        """Return the hash of all that can change a decision: values, and a strategy's own file."""
+        # Imported here: the emergency stop waits for this module, and not for strategies.
+        from tradebot.strategies.registry import file_digest
+
+        values = self.model_dump(exclude={"paths", "alerts", "arming", "reconcile", "unlock"})
+        values |= {"file": found} if (found := file_digest(self.strategy.name)) else {}
         text = json.dumps(values, sort_keys=True, default=_as_text)
         return hashlib.sha256(text.encode()).hexdigest()
 

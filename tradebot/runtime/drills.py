@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tradebot.adapters.evidence import append_line, read_lines
+from tradebot.adapters.audit import AuditLog
+from tradebot.adapters.proofs import Proofs, prove
 
 FILE_NAME = "kill-drills.jsonl"
 
@@ -34,16 +35,14 @@ class Drill:
         return self.flat_ms is not None and not self.problems
 
 
-def record_drill(logs: Path, drill: Drill) -> Path:
-    """Append a drill, durably, in one write; return the file. Raises JournalError."""
-    path = logs / FILE_NAME
-    append_line(path, asdict(drill))
-    return path
+def record_drill(audit: AuditLog, drill: Drill) -> Path:
+    """Put a drill on record, durably; return the file. Raises JournalError."""
+    return prove(audit, FILE_NAME, asdict(drill))
 
 
-def drills(logs: Path) -> list[Drill]:
+def drills(proofs: Proofs) -> list[Drill]:
     """Return the drills on record, oldest first. Raises JournalError where there is no reading."""
-    found = (_drill(values) for values in read_lines(logs / FILE_NAME))
+    found = (_drill(values) for values in proofs.lines(FILE_NAME))
     return [each for each in found if each is not None]
 
 

@@ -21,7 +21,7 @@ def foretold(state: State, command: Command, *, may_lift_halt: bool = False) -> 
     """Return what a command would come to, were it done now."""
     match command.word:
         case CommandWord.PAUSE:
-            told = trading_answer(command, state)
+            told = trading_answer(command, state, may_lift_halt=may_lift_halt)
             return Answer(told.end, _joined([told.text, *_cancels(entries_resting(state))]))
         case CommandWord.RESUME:
             return trading_answer(command, state, may_lift_halt=may_lift_halt)

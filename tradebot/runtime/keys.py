@@ -12,10 +12,11 @@ from tradebot.adapters.alert_channels import Channel
 from tradebot.adapters.alerts import AlertSettings, ChannelResult, channels_from, send_test
 from tradebot.adapters.audit import AuditKind, AuditLog
 from tradebot.adapters.clock import WallClock
-from tradebot.adapters.evidence import ALERT_TESTS, append_line
+from tradebot.adapters.evidence import ALERT_TESTS
 from tradebot.adapters.keystore import Keystore
 from tradebot.adapters.keystore_backup import export_backup
 from tradebot.adapters.keystore_file import ALERTS, KeyCheck, Slot, keystore_exists, slot_names
+from tradebot.adapters.proofs import prove
 from tradebot.adapters.redact import Redactor, Secret
 from tradebot.adapters.unlock import Ways, keystore_passphrase
 from tradebot.errors import KeystoreError, NotFoundError, UsageError
@@ -238,7 +239,7 @@ def run_alert_test(
     results = send_test(alert_channels(settings, unlocking, logs=logs), heading)
     if all(result.ok for result in results):
         answered = {"at": WallClock().now_ms(), "channels": sorted(settings.channels)}
-        append_line(logs / ALERT_TESTS, answered)
+        prove(AuditLog(logs, WallClock().now_ms), ALERT_TESTS, answered)
     return results
 
 

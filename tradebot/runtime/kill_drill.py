@@ -143,7 +143,7 @@ def _recorded(config: Config, mode: str, stopped: _Stopped) -> Drilled:
         flat_ms=stopped.ended_ms if told.get("flat_ms") is not None else None,
         problems=stopped.problems,
     )
-    return Drilled(drill=drill, file=record_drill(config.paths.logs, drill))
+    return Drilled(drill=drill, file=record_drill(audit_log(config.paths.logs), drill))
 
 
 def _drilled(config: Config, request: Request, unlocking: Unlocking) -> _Stopped:

@@ -130,7 +130,9 @@ def trading_answer(command: Command, before: State, *, may_lift_halt: bool = Fal
     if command.word is CommandWord.PAUSE:
         text = f"it was paused already: {paused}" if paused else "only exits from now on"
         if is_halted:
-            text += "; trading is halted, and stays so"
+            # What a person has lifted stands in the journal from the next start on.
+            resumed = "it was halted, and resumed since"
+            text += f"; {resumed if may_lift_halt else 'trading is halted, and stays so'}"
         return Answer(CommandEnd.DONE, text)
     if is_lifted(command, before, may_lift_halt=may_lift_halt):
         was = ["it was halted"] if is_halted and not paused else [paused] if paused else []

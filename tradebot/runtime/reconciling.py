@@ -86,6 +86,8 @@ class Reconciler:
         self._is_unsure = False
         # The exchange was out of reach, and nothing was compared since.
         self.is_lost = False
+        # When all of it was last compared, with nothing in doubt; 0 = not yet.
+        self.compared_at = 0
         self._halted = ""
 
     # --- when -----------------------------------------------------------------------------------
@@ -152,6 +154,8 @@ class Reconciler:
             self._due = now + APART_MS
         elif not self._waiting:
             self._due = now + self._every_ms
+            if is_quiet:
+                self.compared_at = now
 
     def _chosen(self) -> list[str]:
         """Return the markets of this look: those in doubt, else the next ones of this turn."""

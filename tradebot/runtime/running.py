@@ -39,6 +39,7 @@ from tradebot.runtime.runs import Run, Runs, RunSpec
 from tradebot.runtime.session import Listener
 from tradebot.runtime.telling import news
 from tradebot.runtime.trader import Ticked
+from tradebot.runtime.witness import Witness
 from tradebot.runtime.world import simulated_world
 
 if TYPE_CHECKING:
@@ -152,7 +153,8 @@ def run_account(
             bot.session.record(overrides)
             _begin(bot, config, run, latch, watcher)
             with _stopping(bot, watcher) as seen:
-                drive_wall(bot, _halting(bot, watcher.on_tick), _troubled(alerts))
+                on_tick = _witnessed(Witness(bot, config, run), watcher.on_tick)
+                drive_wall(bot, _halting(bot, on_tick), _troubled(alerts))
                 leave(bot)
             return Ended(run.name, bot.session.state, seen.number)
         finally:
@@ -296,6 +298,16 @@ def _stopping(bot: Bot, watcher: Watcher) -> Iterator[_Seen]:
     finally:
         for number, previous in before.items():
             signal.signal(number, previous)
+
+
+def _witnessed(witness: Witness, on_tick: OnTick) -> OnTick:
+    """Return `on_tick` that also keeps what the bot has shown of itself."""
+
+    def tick(time_ms: int, ticked: Ticked) -> None:
+        on_tick(time_ms, ticked)
+        witness.look()
+
+    return tick
 
 
 def _halting(bot: Bot, on_tick: OnTick) -> OnTick:

@@ -67,6 +67,18 @@ def load(name_or_path: str) -> Strategy:
     return known[name_or_path]
 
 
+def file_digest(name_or_path: str) -> str:
+    """Return the hash of what a user's own file holds; "" where the strategy is in no such file."""
+    match = _PATH.fullmatch(name_or_path)
+    if match is None:
+        return ""
+    try:
+        data = Path(match["path"]).expanduser().read_bytes()
+    except OSError:
+        return "unreadable"  # As no file is: nothing was ever traded by it.
+    return hashlib.sha256(data).hexdigest()
+
+
 def _is_our_own(entry: EntryPoint) -> bool:
     return any(entry.value == f"{cls.__module__}:{cls.__qualname__}" for cls in BUILT_IN)
 

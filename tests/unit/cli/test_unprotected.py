@@ -21,7 +21,9 @@ from tests.support.builders import (
     stop_order,
 )
 from tests.support.shell import typed
+from tradebot.adapters.clock import WallClock
 from tradebot.adapters.journal import SqliteJournal
+from tradebot.adapters.latch import FileLatch
 from tradebot.model import event as ev
 from tradebot.model.order import Order
 from tradebot.runtime.runs import Runs, RunSpec
@@ -68,6 +70,7 @@ def story() -> list[ev.Event]:
 def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have a run with this story in a project folder."""
     monkeypatch.chdir(tmp_path)
+    FileLatch(tmp_path / "logs" / "latch", WallClock()).arm("first run")
     runs = Runs(tmp_path / "logs")
     spec = RunSpec(mode="sandbox", exchange="binance", account="main", is_synthetic=True)
     run = runs.create(spec)

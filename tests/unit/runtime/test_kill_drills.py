@@ -6,8 +6,12 @@ from pathlib import Path
 import pytest
 
 from tests.support.disks import full_disk
+from tradebot.adapters.audit import AuditLog
+from tradebot.adapters.evidence import append_line
+from tradebot.adapters.proofs import Proofs, prove
 from tradebot.errors import JournalError
-from tradebot.runtime.drills import FILE_NAME, Drill, drills, record_drill
+from tradebot.runtime import drills as kept
+from tradebot.runtime.drills import FILE_NAME, Drill
 
 PASSED = Drill(
     at=1_735_689_600_000,
@@ -18,6 +22,18 @@ PASSED = Drill(
     cancelled_ms=1500,
     flat_ms=4000,
 )
+
+
+def audit(logs: Path) -> AuditLog:
+    return AuditLog(logs, lambda: PASSED.at)
+
+
+def drills(logs: Path) -> list[Drill]:
+    return kept.drills(Proofs.read(audit(logs)))
+
+
+def record_drill(logs: Path, drill: Drill) -> Path:
+    return kept.record_drill(audit(logs), drill)
 
 
 def test_what_was_recorded_is_read_again_in_order(tmp_path: Path) -> None:
@@ -72,10 +88,29 @@ def test_torn_line_is_no_drill_and_swallows_none(tmp_path: Path) -> None:
 def test_line_that_says_something_else_proves_nothing(
     tmp_path: Path, change: dict[str, object]
 ) -> None:
+    values = json.loads(record_drill(tmp_path, PASSED).read_text())
+    prove(audit(tmp_path), FILE_NAME, {**values, **change})
+    assert drills(tmp_path) == [PASSED]
+
+
+def test_line_that_somebody_has_typed_proves_nothing(tmp_path: Path) -> None:
+    """Symptom: one echoed line was a drill that had passed."""
     path = record_drill(tmp_path, PASSED)
     values = json.loads(path.read_text())
-    path.write_text(json.dumps({**values, **change}) + "\n[1]\nnull\n\n")
+    append_line(path, {**values, "at": PASSED.at + 1})
+    assert drills(tmp_path) == [PASSED]
+    (tmp_path / "audit.jsonl").unlink()
+    assert drills(tmp_path) == [], "nor does one whose chain is gone"
+
+
+def test_chain_that_is_broken_proves_nothing(tmp_path: Path) -> None:
+    record_drill(tmp_path, PASSED)
+    chain = tmp_path / "audit.jsonl"
+    (line,) = chain.read_text().splitlines()
+    other = {**json.loads(line), "pid": 1}
+    chain.write_text(json.dumps(other, sort_keys=True) + "\n")
     assert drills(tmp_path) == []
+    assert Proofs.read(audit(tmp_path)).fault == f"{chain}: line 1 was changed"
 
 
 def test_disk_without_space_is_named(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def test_what_is_no_file_is_not_waited_for(kind: str) -> None:
     else:
         Path("config.toml").mkdir()
     assert salvaged_logs(None) == Path("logs")
-    with pytest.raises(ConfigError, match="is a pipe|Is a directory"):
+    with pytest.raises(ConfigError, match=r"is a pipe|Is a directory"):
         load_config(None)
 
 
