@@ -193,7 +193,8 @@ def test_guard_that_the_gate_refuses_is_told() -> None:
     grown = held(stop_order("sell 1 BTC @ 85"), stop="85")
     grown = grown._replace(markets=state.markets)
     renewed = protect(grown, BTC, STOPPED, time=NOW)
-    for actions in (sold, guarded, renewed):
+    both = protect(state, BTC, replace(STOPPED, target_ppm=300_000), time=NOW)
+    for actions in (sold, guarded, renewed, both):
         (action,) = actions
         assert isinstance(action, Refuse)
         assert action.refused.control == "quantity_min"
