@@ -19,7 +19,7 @@ class _Low(NamedTuple):
     """Trades that gained too little, the last of them at `at`."""
 
     at: int
-    count: int
+    trades: int
     gain: Decimal
     wanted: Decimal
 
@@ -117,7 +117,7 @@ def _check_low_profit(state: State, intent: Intent, pauses: Pauses, now: int) ->
                 control,
                 low.wanted,
                 low.gain,
-                f"{low.count} trades by {format_time(low.at)} gained {plain(low.gain)}, less than "
+                f"{low.trades} trades by {format_time(low.at)} gained {plain(low.gain)}, less than "
                 f"{plain(low.wanted)}; no entries until "
                 f"{format_time(low.at + pauses.low_profit_pause_ms)}",
             )
