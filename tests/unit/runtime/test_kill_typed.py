@@ -9,13 +9,13 @@ from tradebot.runtime import kill_typed
 from tradebot.runtime.kill_typed import typed_ms
 
 TICK_MS = 10
-# 22 fields, of which the last is when it began, in hundredths of a second; a name may hold anything.
+# Its 22nd field is when it began, in hundredths of a second; a name may hold anything.
 STAT = "7 (a) b) S " + " ".join(["1"] * 18) + " 500 1\n"
 
 
 def test_this_process_began_before_now() -> None:
     now = WallClock().monotonic_ms()
-    assert 0 <= now - typed_ms(now)
+    assert now - typed_ms(now) >= 0
 
 
 @pytest.mark.parametrize(
