@@ -160,7 +160,8 @@ def test_file_in_the_place_of_the_logs_is_named(busy: Path) -> None:
 
 
 def test_logs_that_cannot_be_written_are_named(busy: Path) -> None:
-    (busy / "logs").mkdir()
+    typed("run")
+    shutil.rmtree(busy / "logs" / "runs")
     (busy / "logs" / "runs").write_text("a file")
     assert "check free space and permissions, or set [paths] logs" in refused(1, "run")
 
