@@ -179,6 +179,14 @@ def test_refused_key_is_named_as_such() -> None:
             broker.balances()
 
 
+def test_key_revoked_after_it_was_taken_is_named_as_such() -> None:
+    with broker_behind_faults() as (broker, faults, _):
+        broker.balances()
+        faults.script["GET /api/v3/account"] = ["-2015"]
+        with pytest.raises(KeystoreError, match="binance refuses the key"):
+            broker.balances()
+
+
 def test_cancel_without_an_answer_is_unknown() -> None:
     with broker_behind_faults() as (broker, faults, _):
         broker.place_order(BUY)

@@ -185,6 +185,7 @@ def _build(settings: ClientSettings) -> tuple[Any, Callable[[str], None]]:
     if settings.errors_as_url:
         known = client.get_exceptions_by_url
         client.get_exceptions_by_url = lambda url, kind: known(settings.errors_as_url, kind)
+    client.options = _Options(client.options)
     _silence(client)
     _refuse_what_is_no_answer(client)
     _stop_what_must_not_leave(client, settings)
@@ -192,6 +193,18 @@ def _build(settings: ClientSettings) -> tuple[Any, Callable[[str], None]]:
         # Signed requests carry a timestamp: it comes from the clock that the bot lives by.
         client.milliseconds = settings.now_ms
     return client, _stop_what_goes_elsewhere(client, settings, described)
+
+
+class _Options(dict[str, Any]):
+    """The library's options, but for what it remembers of a key.
+
+    Once a key was taken, ccxt reads Binance's "invalid key" as a ban that passes: a key that is
+    revoked while the bot runs would be waited for.
+    """
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if name != "hasAlreadyAuthenticatedSuccessfully":
+            super().__setitem__(name, value)
 
 
 def _options(settings: ClientSettings) -> dict[str, Any]:
