@@ -188,6 +188,7 @@ def _build(settings: ClientSettings) -> tuple[Any, Callable[[str], None]]:
     client.options = _Options(client.options)
     _silence(client)
     _refuse_what_is_no_answer(client)
+    _refuse_rows_without_time(client)
     _stop_what_must_not_leave(client, settings)
     if settings.now_ms is not None:
         # Signed requests carry a timestamp: it comes from the clock that the bot lives by.
@@ -280,6 +281,42 @@ def _refuse_what_is_no_answer(client: Any) -> None:
         return found
 
     client.handle_errors = handle_errors
+
+
+def _refuse_rows_without_time(client: Any) -> None:
+    """Have a list with a row of no time raise BadResponse.
+
+    The library leaves such a row out, and what no list shows is taken for gone.
+    """
+    by_time, by_value = client.filter_by_since_limit, client.filter_by_value_since_limit
+
+    def check(rows: Any, since: Any, key: Any) -> None:
+        if since is None or rows is None:
+            return
+        for row in client.to_array(rows):
+            if not client.safe_integer(row, key):
+                raise ccxt.BadResponse(f"{client.id}: a row of a list has no time")
+
+    def filter_by_since_limit(
+        array: Any, since: Any = None, limit: Any = None, key: Any = "timestamp", tail: bool = False
+    ) -> Any:
+        check(array, since, key)
+        return by_time(array, since, limit, key, tail)
+
+    def filter_by_value_since_limit(
+        array: Any,
+        field: Any,
+        value: Any = None,
+        since: Any = None,
+        limit: Any = None,
+        key: Any = "timestamp",
+        tail: bool = False,
+    ) -> Any:
+        check(array, since, key)
+        return by_value(array, field, value, since, limit, key, tail)
+
+    client.filter_by_since_limit = filter_by_since_limit
+    client.filter_by_value_since_limit = filter_by_value_since_limit
 
 
 def _plain(value: Any) -> Any:
