@@ -13,11 +13,14 @@ import pytest
 
 
 @contextmanager
-def full_disk() -> Iterator[None]:
-    """Let no file grow: creating and removing work, writing raises OSError, as on a full disk."""
+def full_disk(size: int = 0) -> Iterator[None]:
+    """Let no file grow past so many bytes, as on a full disk: creating and removing work.
+
+    What crosses them is written in part. Never over a whole test: pytest writes its report, too.
+    """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
         yield
     finally:
