@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -101,7 +102,7 @@ def serve(
     book = _book(tables, parse_cash(cash or []), Costs(fee, slippage, fee_coin), now_ms, record)
     plan = None if faults is None else read_faults(faults, book)
     how = How(speed, not candles, _told(plan, faults), _rights(key_rights))
-    with _served(book, keys, port, pace, plan, how.key_rights) as (server, url):
+    with _served(book, keys, port, pace, plan, how.key_rights, clock.stop) as (server, url):
         _tell(url, keys, book, how, as_json=as_json)
         keep_time(server, clock, pace, max(int(table.closed_at[-1]) for table in tables))
 
@@ -183,8 +184,9 @@ def _served(
     speed: Fraction | None,
     faults: FaultPlan | None,
     key_rights: KeyRights,
+    stop: Callable[[], None],
 ) -> Iterator[tuple[SandboxServer, str]]:
-    """Serve `book`; Ctrl-C ends it with exit code 130."""
+    """Serve `book` until Ctrl-C, which calls `stop`; that ends with exit code 130."""
     from tradebot.cli.output import note
     from tradebot.sandbox.record import RecordedBook
     from tradebot.sandbox.server import SandboxServer
@@ -199,16 +201,17 @@ def _served(
         faults=faults,
         key_rights=key_rights,
     )
+    # A flag, and no KeyboardInterrupt: one that is raised in a callback is swallowed there.
+    signal.signal(signal.SIGINT, lambda number, frame: stop())
     url = server.start()
     try:
         yield server, url
-    except KeyboardInterrupt:
-        note("the sandbox has stopped")
-        raise typer.Exit(INTERRUPTED) from None
     finally:
         server.stop()
         if isinstance(book, RecordedBook):
             book.close()
+    note("the sandbox has stopped")
+    raise typer.Exit(INTERRUPTED)
 
 
 def _tell(url: str, keys: Keys, book: Book, how: How, *, as_json: bool) -> None:
