@@ -19,7 +19,7 @@ HOSTILE = (
 )  # fmt: skip
 # The exit codes of the guide.
 CODES = {0, 1, 2, 3, 4, 5, 6, 7, 8, 78}
-# These serve, or trade, whatever this one names: a file that is there or not; or write where it says.
+# These serve, or trade, whatever this one names, there or not; or write where it says.
 LEFT_OUT = {("sandbox serve", None), ("run", "passphrase_file"), ("init", "folder")}
 
 
