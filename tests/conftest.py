@@ -1,6 +1,7 @@
 """What every test runs under: a money context that traps floats, repeatable random examples."""
 
 import decimal
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -27,6 +28,10 @@ __all__ = [
 # Derandomized: the same examples in every run, so that a failure is anybody's to repeat.
 settings.register_profile("tradebot", derandomize=True, deadline=None, max_examples=100)
 settings.load_profile("tradebot")
+
+# Who starts the tests in the background of a shell has Ctrl-C ignored, here and in what they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True, scope="session")

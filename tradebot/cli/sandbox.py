@@ -201,7 +201,7 @@ def _served(
         faults=faults,
         key_rights=key_rights,
     )
-    # A flag, and no KeyboardInterrupt: one that is raised in a callback is swallowed there.
+    # A shell that starts us in the background has Ctrl-C ignored, and no KeyboardInterrupt comes.
     signal.signal(signal.SIGINT, lambda number, frame: stop())
     url = server.start()
     try:
