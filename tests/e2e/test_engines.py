@@ -35,3 +35,8 @@ def test_where_it_would_pay_the_live_code_says_why_it_ran(
 
 def test_engine_of_another_name_is_refused(busy: Path) -> None:
     assert "take one of auto, kernel, session" in refused(2, "backtest", "--engine", "gpu")
+
+
+def test_kernel_has_no_journal_to_keep(busy: Path) -> None:
+    words = refused(2, "backtest", "--engine", "kernel", "--keep")
+    assert "the kernel writes no journal to keep" in words

@@ -36,6 +36,7 @@ def backtest(
     """Show what the strategy would have done on given or synthetic candles."""
     from tradebot.cli.output import emit
     from tradebot.cli.report import report_json
+    from tradebot.errors import UsageError
     from tradebot.research.kept import keep as keep_backtest
 
     wanted = choices.request(
@@ -49,6 +50,8 @@ def backtest(
         seed=seed,
         stored=stored,
     )
+    if keep and engine == "kernel":
+        raise UsageError("the kernel writes no journal to keep", "leave out --keep or --engine")
     prepared, done = _tested(wanted, "session" if keep else engine, quiet=as_json)
     kept = keep_backtest(prepared, done.result).name if keep and done.result else None
     values = {

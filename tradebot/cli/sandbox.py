@@ -202,11 +202,12 @@ def _served(
         key_rights=key_rights,
     )
     # A shell that starts us in the background has Ctrl-C ignored, and no KeyboardInterrupt comes.
-    signal.signal(signal.SIGINT, lambda number, frame: stop())
+    before = signal.signal(signal.SIGINT, lambda number, frame: stop())
     url = server.start()
     try:
         yield server, url
     finally:
+        signal.signal(signal.SIGINT, before)
         server.stop()
         if isinstance(book, RecordedBook):
             book.close()

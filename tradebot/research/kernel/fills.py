@@ -6,11 +6,11 @@ Law: the same changes as `engine.booking` and `sandbox.listing.charge` make, in 
 from collections.abc import Sequence
 
 from tradebot.engine.rules.costs import buy_price, fee, notional, sell_price, sellable
+from tradebot.engine.track import TRADES_KEPT_MAX
 from tradebot.research.kernel.layout import (
     BUY,
     MESSAGES_KEPT,
     SELL,
-    TRADES_KEPT,
     Account,
     Book,
     Fill,
@@ -140,10 +140,10 @@ def _note_trade(
     account.trade_at[place], account.trade_market[place] = at, market
     account.trade_gain[place], account.trade_cost[place] = gain, cost
     account.trade_is_loss[place] = 1 if is_loss else 0
-    if account.trades < TRADES_KEPT:
+    if account.trades < TRADES_KEPT_MAX:
         account.trades += 1
         return
-    for row in range(TRADES_KEPT):
+    for row in range(TRADES_KEPT_MAX):
         _copy_trade(account, row + 1, row)
 
 

@@ -6,6 +6,7 @@ Law: `engine.sizing` and `engine.risk` say the same with objects; what cannot ha
 
 from collections.abc import Sequence
 
+from tradebot.engine.controls.pace import HOUR_MS, MINUTE_MS, RESERVED_PART
 from tradebot.engine.rules.arithmetic import PPM, floor_to, portion, portion_up
 from tradebot.engine.rules.costs import affordable_cash, kept
 from tradebot.engine.rules.exits import is_stop_clear, stop_price
@@ -16,6 +17,7 @@ from tradebot.engine.rules.sizes import (
     quantity_for_cash,
     scaled,
 )
+from tradebot.model.timeframe import DAY_MS
 from tradebot.research.kernel.fills import worth_at
 from tradebot.research.kernel.layout import (
     BUY,
@@ -28,8 +30,6 @@ from tradebot.research.kernel.layout import (
     Ruling,
     Terms,
 )
-
-MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 
 
 def reserved(book: Book) -> int:
@@ -204,7 +204,7 @@ def has_pace(account: Account, terms: Terms, at: int, messages: int) -> bool:
 
 def for_entries(most: int) -> int:
     """Return what of a limit entries may have: they leave a fifth to exits."""
-    return most - most // 5
+    return most - most // RESERVED_PART
 
 
 def has_room(

@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tradebot.engine.track import TRADES_KEPT_MAX
+
 Ints = NDArray[np.int64]
 
 # A signal that says "hold"; every other one is an exposure in ppm.
 HOLD = -(2**62)
 NEVER = -(2**62)
 BUY, SELL = 1, -1
-# As many ended trades as the engine looks back on (`engine.track`), and one that pushes one out.
-TRADES_KEPT = 256
 MESSAGES_KEPT = 1 << 14
 
 
@@ -264,6 +264,6 @@ def records(form: type, count: int, *, are_made: bool = True) -> Any:
     """Return so many records of a class's fields, zero where they are made and not only room."""
     kinds: list[Any] = []
     for name, kind in form.__annotations__.items():
-        ring = _RINGS.get(name, TRADES_KEPT + 1)
+        ring = _RINGS.get(name, TRADES_KEPT_MAX + 1)
         kinds.append((name, np.int64) if kind is int else (name, np.int64, (ring,)))
     return (np.zeros if are_made else np.empty)(count, np.dtype(kinds)).view(np.recarray)

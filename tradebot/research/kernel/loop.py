@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from tradebot.engine.rules.exits import trailed_stop
 from tradebot.engine.rules.fills import limit_sell_fill, stop_sell_fill
 from tradebot.engine.rules.limits import loss_floor
+from tradebot.model.timeframe import DAY_MS
 from tradebot.research.kernel.fills import bought, sold, sold_at_market
-from tradebot.research.kernel.gate import DAY_MS, is_held
+from tradebot.research.kernel.gate import is_held
 from tradebot.research.kernel.layout import (
     NEVER,
     SELL,

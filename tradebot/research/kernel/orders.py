@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from tradebot.engine.rules.costs import buy_price, fee, sell_price
 from tradebot.engine.rules.exits import is_time_up, stop_price, target_price
+from tradebot.model.timeframe import DAY_MS
 from tradebot.research.kernel.fills import bought, message, sold_at_market, worth_at
 from tradebot.research.kernel.gate import (
-    DAY_MS,
     entries_on,
     entry_quantity,
     has_pace,
@@ -31,9 +31,7 @@ from tradebot.research.kernel.layout import (
     Terms,
     Why,
 )
-
-# How far a limit price may be from the market's (`sandbox.filters`).
-PRICE_FACTOR_MAX = 5
+from tradebot.sandbox.filters import PRICE_FACTOR_MAX
 
 
 def enter(

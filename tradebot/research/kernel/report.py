@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import numpy as np
 
+from tradebot.engine import protect
 from tradebot.engine.unprotected import Unprotected
 from tradebot.model.market import Scale, scales
 from tradebot.model.money import ZERO, from_units
@@ -23,7 +24,7 @@ from tradebot.research.report import Day, OpenPosition, Report, date_of, exit_na
 REASONS = {
     Why.SIGNAL: (Leg.EXIT, "signal"),
     Why.TIME: (Leg.EXIT, "time"),
-    Why.REFUSED: (Leg.EXIT, "stop or target refused by the exchange"),
+    Why.REFUSED: (Leg.EXIT, protect.REFUSED),
     Why.STOP: (Leg.STOP, "stop of the position"),
     Why.TARGET: (Leg.TARGET, "target of the position"),
 }
