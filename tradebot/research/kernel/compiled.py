@@ -78,6 +78,8 @@ def _note(function: Callable[..., Any], seen: dict[str, str]) -> None:
     for name in function.__code__.co_names:
         value: Any = function.__globals__.get(name)
         if _is_ours(value):
+            # Which function a name stands for is said by an import, outside the text.
+            seen[f"{place}.{name}"] = f"{value.__module__}.{value.__name__}"
             _note(value, seen)
         elif isinstance(value, int):
             seen[f"{place}.{name}"] = repr(value)
